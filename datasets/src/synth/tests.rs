@@ -1,0 +1,48 @@
+//! The recipes' shapes, spread and fixed streams.
+
+use super::*;
+
+/// A sum that any changed bit changes, to pin a stream.
+fn print(values: &[f32]) -> u64 {
+    values.iter().fold(0, |sum, value| (sum ^ u64::from(value.to_bits())).wrapping_mul(0x0100_0000_01b3).rotate_left(7))
+}
+
+#[test]
+fn uniform_values() {
+    let values = uniform(1_000, 10, 7);
+    assert_eq!(values.len(), 10_000);
+    assert!(values.iter().all(|value| (0.0..1.0).contains(value)));
+    let mean = values.iter().sum::<f32>() / 10_000.0;
+    assert!((mean - 0.5).abs() < 0.02, "mean {mean}");
+    assert_ne!(values, uniform(1_000, 10, 8));
+}
+
+#[test]
+fn rows_lie_around_their_centre() {
+    let clusters = Clusters::draw(5, 64, 0.1, 1);
+    let (data, labels) = clusters.rows(500, 2);
+    assert_eq!((clusters.count(), data.len(), labels.len()), (5, 500 * 64, 500));
+    for (row, &label) in data.chunks_exact(64).zip(&labels) {
+        let distance = |centre: &[f32]| row.iter().zip(centre).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
+        let nearest = clusters.centres.chunks_exact(64).map(distance).enumerate().min_by(|a, b| a.1.total_cmp(&b.1));
+        let (nearest, distance) = nearest.unwrap();
+        assert_eq!(nearest as i64, label);
+        // 64 squares with a mean of 0.01 each.
+        assert!((0.1..2.0).contains(&distance), "squared distance {distance}");
+    }
+    let mut counts = [0; 5];
+    labels.iter().for_each(|&label| counts[label as usize] += 1);
+    assert!(counts.iter().all(|count| (50..150).contains(count)), "{counts:?}");
+}
+
+#[test]
+fn the_streams_are_fixed() {
+    let clusters = Clusters::draw(10, 7, 0.5, 1);
+    assert_eq!(print(&uniform(100, 7, 2)), GOLDEN_UNIFORM);
+    assert_eq!(print(&clusters.rows(100, 2).0), GOLDEN_CLUSTERED);
+    let (longer, _) = clusters.rows(200, 2);
+    assert_eq!(longer[..700], clusters.rows(100, 2).0, "more rows continue the same stream");
+}
+
+const GOLDEN_UNIFORM: u64 = 7_731_733_871_148_081_252;
+const GOLDEN_CLUSTERED: u64 = 1_555_076_125_866_100_414;

@@ -1,0 +1,79 @@
+//! Conversions over every binary16 number and every way of rounding to one.
+use super::{ELEMENTS, Element, ElementType, F16};
+
+/// The value by the definition of binary16, in double precision.
+fn definition(bits: u16) -> f64 {
+    let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
+    let (exponent, mantissa) = (i32::from(bits >> 10 & 31), f64::from(bits & 0x3ff));
+    match exponent {
+        0 => sign * mantissa * 2f64.powi(-24),
+        31 if mantissa == 0.0 => sign * f64::INFINITY,
+        31 => f64::NAN,
+        _ => sign * (1024.0 + mantissa) * 2f64.powi(exponent - 25),
+    }
+}
+
+#[test]
+fn every_binary16_widens_exactly_and_comes_back() {
+    for bits in 0..=u16::MAX {
+        let (wide, want) = (F16(bits).to_f32(), definition(bits));
+        if want.is_nan() {
+            assert!(wide.is_nan());
+            let back = F16::from_f32(wide).0;
+            assert_eq!(back, bits | 0x200, "a NaN keeps its sign and payload and is quiet");
+        } else {
+            assert_eq!(f64::from(wide).to_bits(), want.to_bits(), "{bits:#x}");
+            assert_eq!(F16::from_f32(wide).0, bits);
+        }
+    }
+}
+
+#[test]
+fn rounding_is_to_nearest_with_ties_to_even() {
+    // Between each two neighbours: the middle goes to the even one, anything else to the nearer.
+    for low in 0..0x7bffu16 {
+        let (a, b) = (F16(low).to_f32(), F16(low + 1).to_f32());
+        let middle = (a + b) / 2.0;
+        let even = if low.is_multiple_of(2) { low } else { low + 1 };
+        for sign in [0, 0x8000] {
+            let signed = |x: f32| if sign == 0 { x } else { -x };
+            assert_eq!(F16::from_f32(signed(middle)).0, even | sign, "middle above {low:#x}");
+            assert_eq!(F16::from_f32(signed(middle.next_down())).0, low | sign);
+            assert_eq!(F16::from_f32(signed(middle.next_up())).0, (low + 1) | sign);
+        }
+    }
+}
+
+#[test]
+fn magnitudes_past_the_range_become_infinite() {
+    assert_eq!(F16::from_f32(65_504.0).0, 0x7bff);
+    assert_eq!(F16::from_f32(65_520f32.next_down()).0, 0x7bff);
+    assert_eq!(F16::from_f32(65_520.0).0, 0x7c00);
+    assert_eq!(F16::from_f32(-1e30).0, 0xfc00);
+    assert_eq!(F16::from_f32(f32::INFINITY).0, 0x7c00);
+    assert_eq!(F16::from_f32(f32::from_bits(1)).0, 0);
+    assert_eq!(F16::from_f32(-f32::from_bits(1)).0, 0x8000);
+}
+
+#[test]
+fn debug_shows_the_number() {
+    assert_eq!(format!("{:?}", F16::from_f32(-1.5)), "-1.5");
+    assert_eq!(format!("{:?}", F16::default()), "0.0");
+}
+
+#[test]
+fn bits_are_seen_without_copying() {
+    let bits = [0x3c00u16, 0x4000];
+    let numbers = F16::from_bits_slice(&bits);
+    assert_eq!(numbers, [F16::from_f32(1.0), F16::from_f32(2.0)]);
+    assert_eq!(F16::as_bits_slice(numbers).as_ptr(), bits.as_ptr());
+    assert_eq!(F16::as_bits_slice(numbers), bits);
+}
+
+#[test]
+fn types_name_themselves() {
+    assert_eq!(ELEMENTS.iter().map(|e| e.name()).collect::<Vec<_>>(), ["f32", "f16"]);
+    assert_eq!((ElementType::F32.size_bytes(), ElementType::F16.size_bytes()), (size_of::<f32>(), size_of::<F16>()));
+    assert_eq!((<f32 as Element>::TYPE, F16::TYPE), (ElementType::F32, ElementType::F16));
+    assert_eq!(<f32 as Element>::from_f32(0.1).to_f32(), 0.1);
+}

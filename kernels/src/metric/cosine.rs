@@ -1,0 +1,34 @@
+//! Cosine of the angle: the inner product over both lengths.
+use super::Op;
+use crate::isa::Lane;
+
+#[derive(Debug)]
+pub(crate) struct Cosine;
+
+impl Op for Cosine {
+    const SQUARES: bool = true;
+
+    #[inline(always)]
+    fn step<L: Lane>(sum: L, a: L, b: L) -> L {
+        sum.fma(a, b)
+    }
+
+    /// A squared length that underflows to zero counts as a zero vector, and one that overflows gives no meaningful
+    /// angle; both lie outside components of about 1e-19 to 1e18.
+    #[inline(always)]
+    fn key(sum: f32, query_square: f32, row_square: f32) -> f32 {
+        if query_square == 0.0 || row_square == 0.0 {
+            return 0.0;
+        }
+        // Two roots and not the root of a product, which would leave the range of f32 much sooner.
+        let cosine = sum / (query_square.sqrt() * row_square.sqrt());
+        0.0 - cosine.clamp(-1.0, 1.0)
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn reference(a: &[f64], b: &[f64]) -> f64 {
+    let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
+    let (query_square, row_square) = (dot(a, a), dot(b, b));
+    if query_square == 0.0 || row_square == 0.0 { 0.0 } else { 0.0 - dot(a, b) / (query_square * row_square).sqrt() }
+}

@@ -1,0 +1,208 @@
+//! Borrowed row-major matrices of vectors whose shape was checked once.
+#[cfg(test)]
+mod tests;
+
+use std::{error::Error, fmt, ops::Range};
+
+use crate::element::{Element, ElementType, F16};
+
+/// Rows of equal length, one after another with no padding.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a, E> {
+    data: &'a [E],
+    dim: usize,
+    len: usize,
+}
+
+/// Why a slice is not a matrix.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ShapeError {
+    /// The dimension was zero.
+    ZeroDim,
+    /// The number of values is not a multiple of the dimension.
+    Ragged {
+        /// How many values there were.
+        len: usize,
+        /// How many make a row.
+        dim: usize,
+    },
+}
+
+impl fmt::Display for ShapeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ZeroDim => f.write_str("dimension 0 where at least 1 is needed"),
+            Self::Ragged { len, dim } => write!(f, "{len} values are not whole rows of dimension {dim}"),
+        }
+    }
+}
+
+impl Error for ShapeError {}
+
+impl<'a, E> Rows<'a, E> {
+    /// Views `data` as rows of `dim` values each; no data is no rows.
+    pub const fn new(data: &'a [E], dim: usize) -> Result<Self, ShapeError> {
+        if dim == 0 {
+            return Err(ShapeError::ZeroDim);
+        }
+        if !data.len().is_multiple_of(dim) {
+            return Err(ShapeError::Ragged { len: data.len(), dim });
+        }
+        Ok(Self { data, dim, len: data.len() / dim })
+    }
+
+    /// How many rows there are.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no rows.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many values make a row; never 0.
+    pub const fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// All values, row after row.
+    pub const fn data(&self) -> &'a [E] {
+        self.data
+    }
+
+    /// Row `i`.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn row(&self, i: usize) -> &'a [E] {
+        assert!(i < self.len, "row {i} of {}", self.len);
+        &self.data[i * self.dim..][..self.dim]
+    }
+
+    /// The rows in `range`.
+    ///
+    /// # Panics
+    /// When the range is not within the rows.
+    pub fn slice(&self, range: Range<usize>) -> Rows<'a, E> {
+        assert!(range.start <= range.end && range.end <= self.len, "rows {range:?} of {}", self.len);
+        let len = range.end - range.start;
+        Rows { data: &self.data[range.start * self.dim..][..len * self.dim], dim: self.dim, len }
+    }
+
+    /// Each row in order.
+    pub fn iter(&self) -> std::slice::ChunksExact<'a, E> {
+        self.data.chunks_exact(self.dim)
+    }
+}
+
+/// Rows of an element type known at run time.
+#[derive(Clone, Copy, Debug)]
+pub enum AnyRows<'a> {
+    /// Binary32 rows.
+    F32(Rows<'a, f32>),
+    /// Binary16 rows.
+    F16(Rows<'a, F16>),
+}
+
+impl<'a> AnyRows<'a> {
+    /// How many rows there are.
+    pub const fn len(&self) -> usize {
+        match self {
+            Self::F32(rows) => rows.len(),
+            Self::F16(rows) => rows.len(),
+        }
+    }
+
+    /// Whether there are no rows.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many values make a row; never 0.
+    pub const fn dim(&self) -> usize {
+        match self {
+            Self::F32(rows) => rows.dim(),
+            Self::F16(rows) => rows.dim(),
+        }
+    }
+
+    /// The type of the values.
+    pub const fn element(&self) -> ElementType {
+        match self {
+            Self::F32(_) => ElementType::F32,
+            Self::F16(_) => ElementType::F16,
+        }
+    }
+
+    /// Row `i`.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn row(&self, i: usize) -> Vector<'a> {
+        match self {
+            Self::F32(rows) => Vector::F32(rows.row(i)),
+            Self::F16(rows) => Vector::F16(rows.row(i)),
+        }
+    }
+
+    /// The rows in `range`.
+    ///
+    /// # Panics
+    /// When the range is not within the rows.
+    pub fn slice(&self, range: Range<usize>) -> AnyRows<'a> {
+        match self {
+            Self::F32(rows) => Self::F32(rows.slice(range)),
+            Self::F16(rows) => Self::F16(rows.slice(range)),
+        }
+    }
+
+    /// The rows as rows of `E`, or `None` when they hold another type.
+    pub fn typed<E: Element>(self) -> Option<Rows<'a, E>> {
+        E::typed_rows(self)
+    }
+}
+
+impl<'a, E: Element> From<Rows<'a, E>> for AnyRows<'a> {
+    fn from(rows: Rows<'a, E>) -> Self {
+        E::any_rows(rows)
+    }
+}
+
+/// One vector of an element type known at run time.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Vector<'a> {
+    /// A binary32 vector.
+    F32(&'a [f32]),
+    /// A binary16 vector.
+    F16(&'a [F16]),
+}
+
+impl<'a> Vector<'a> {
+    /// The type of the values.
+    pub const fn element(&self) -> ElementType {
+        match self {
+            Self::F32(_) => ElementType::F32,
+            Self::F16(_) => ElementType::F16,
+        }
+    }
+
+    /// How many values there are.
+    pub const fn dim(&self) -> usize {
+        match self {
+            Self::F32(row) => row.len(),
+            Self::F16(row) => row.len(),
+        }
+    }
+
+    /// The vector as a slice of `E`, or `None` when it holds another type.
+    pub fn typed<E: Element>(self) -> Option<&'a [E]> {
+        E::typed_vector(self)
+    }
+}
+
+impl<'a, E: Element> From<&'a [E]> for Vector<'a> {
+    fn from(row: &'a [E]) -> Self {
+        E::any_vector(row)
+    }
+}
