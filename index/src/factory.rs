@@ -1,0 +1,177 @@
+//! The list of index types, what one can do, and what it builds from.
+
+use std::fmt::Debug;
+
+use elanus_kernels::{AnyRows, BitmapView, ElementType, Metric};
+use rayon::ThreadPool;
+
+use crate::{Blob, BuildError, Cancel, Index, OpenError, Param, ParamSet, SpecError, Stage};
+
+/// The greatest dimension that a [`Spec`] takes.
+pub(crate) const MAX_DIM: usize = 32_768;
+
+/// Every index type, in the order of the documentation.
+pub static INDEXES: &[&'static dyn IndexFactory] = &[&crate::Flat, &crate::Hnsw, &crate::AutoIndex];
+
+/// The index type of that name or alias; letter case does not matter.
+pub fn find(name: &str) -> Option<&'static dyn IndexFactory> {
+    let is_called = |factory: &&&'static dyn IndexFactory| {
+        factory.name().eq_ignore_ascii_case(name)
+            || factory.aliases().iter().any(|alias| alias.eq_ignore_ascii_case(name))
+    };
+    INDEXES.iter().find(is_called).copied()
+}
+
+/// One index type. Adding one means one such entry in [`INDEXES`].
+pub trait IndexFactory: Sync + Send + Debug {
+    /// Its name, as clients spell it.
+    fn name(&self) -> &'static str;
+
+    /// Other names it goes by.
+    fn aliases(&self) -> &'static [&'static str];
+
+    /// Its parameters of both stages.
+    fn params(&self) -> &'static [Param];
+
+    /// Whether it takes vectors of this element type with this metric.
+    fn supports(&self, element: ElementType, metric: Metric) -> bool;
+
+    /// Builds an index over `rows`; a row's id is its position.
+    ///
+    /// Rows whose bit in `present` is clear have no vector: they are neither indexed nor ever returned, whatever their
+    /// bytes are. The same spec, rows and seed give the same index on any number of threads.
+    ///
+    /// # Errors
+    /// When the shapes do not fit the spec, or the caller cancelled.
+    fn build(
+        &self,
+        spec: &Spec,
+        rows: AnyRows<'_>,
+        present: Option<BitmapView<'_>>,
+        cx: &BuildCx<'_>,
+    ) -> Result<Box<dyn Index>, BuildError>;
+
+    /// Opens what [`Index::save`] wrote, using the bytes in place.
+    ///
+    /// # Errors
+    /// When the bytes are not such an index or were saved from another spec. Whatever they are, nothing read from them
+    /// can make a later search leave its bounds.
+    fn open(&self, blob: Blob, spec: &Spec) -> Result<Box<dyn Index>, OpenError>;
+}
+
+/// What an index is built from: its type, element, dimension, metric and build parameters, checked against each other.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    factory: &'static dyn IndexFactory,
+    element: ElementType,
+    dim: usize,
+    metric: Metric,
+    given: Vec<(String, String)>,
+    params: ParamSet,
+}
+
+impl Spec {
+    /// Checks the parts against the index type.
+    ///
+    /// # Errors
+    /// When the type does not take the element with the metric, the dimension is zero or too large, or a parameter is
+    /// refused.
+    pub fn new(
+        factory: &'static dyn IndexFactory,
+        element: ElementType,
+        dim: usize,
+        metric: Metric,
+        params: Vec<(String, String)>,
+    ) -> Result<Self, SpecError> {
+        if !factory.supports(element, metric) {
+            return Err(SpecError::Unsupported { index: factory.name(), element, metric });
+        }
+        if dim == 0 || dim > MAX_DIM {
+            return Err(SpecError::Dim { dim, max: MAX_DIM });
+        }
+        let parsed = crate::parse(factory.params(), Stage::Build, &params)?;
+        Ok(Self { factory, element, dim, metric, given: params, params: parsed })
+    }
+
+    /// The index type.
+    pub fn factory(&self) -> &'static dyn IndexFactory {
+        self.factory
+    }
+
+    /// The element type of the rows.
+    pub fn element(&self) -> ElementType {
+        self.element
+    }
+
+    /// The dimension of the rows.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// The metric.
+    pub fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// The build parameters as they were given.
+    pub fn given(&self) -> &[(String, String)] {
+        &self.given
+    }
+
+    /// The build parameters with defaults filled in.
+    pub fn params(&self) -> &ParamSet {
+        &self.params
+    }
+
+    /// Checks that rows and the bitmap over them fit, and that the spec is of the factory called `name`.
+    pub(crate) fn check_build(
+        &self,
+        name: &'static str,
+        rows: AnyRows<'_>,
+        present: Option<BitmapView<'_>>,
+        max_rows: usize,
+    ) -> Result<(), BuildError> {
+        if self.factory.name() != name {
+            return Err(BuildError::Factory { want: name, got: self.factory.name() });
+        }
+        if rows.element() != self.element {
+            return Err(BuildError::Element { want: self.element, got: rows.element() });
+        }
+        if rows.dim() != self.dim {
+            return Err(BuildError::Dim { want: self.dim, got: rows.dim() });
+        }
+        if rows.len() > max_rows {
+            return Err(BuildError::TooManyRows { rows: rows.len(), max: max_rows });
+        }
+        match present {
+            Some(bits) if bits.len() != rows.len() => Err(BuildError::Present { want: rows.len(), got: bits.len() }),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// What the caller of a build lends to it.
+#[derive(Clone, Copy)]
+pub struct BuildCx<'a> {
+    /// The threads to build on; without them the calling thread does the work.
+    pub pool: Option<&'a ThreadPool>,
+    /// Where chance begins. It decides levels and the order of insertion.
+    pub seed: u64,
+    /// Ends the build early.
+    pub cancel: &'a Cancel,
+    /// Told rows done and rows in all, from one thread, never decreasing.
+    pub progress: &'a (dyn Fn(u64, u64) + Sync),
+}
+
+impl Debug for BuildCx<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let threads = self.pool.map_or(1, ThreadPool::current_num_threads);
+        f.debug_struct("BuildCx").field("threads", &threads).field("seed", &self.seed).finish_non_exhaustive()
+    }
+}
+
+/// A `progress` that tells nobody.
+pub fn no_progress(_done: u64, _total: u64) {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,374 @@
+//! Exact search by comparing every row: the FLAT index, and the scans used on rows that no index covers.
+
+use std::io::{self, Write};
+
+use elanus_kernels::{AnyRows, Bitmap, BitmapView, Element, ElementType, Kernel, Metric, Rows, TopK, Vector};
+
+use crate::array::Array;
+use crate::check;
+use crate::container::{self, Container, Kind, Part, Tag};
+use crate::keep::Keep;
+use crate::{
+    Blob, BuildCx, BuildError, Cancel, Index, IndexFactory, KeyRange, OpenError, Param, Scratch, Search, SearchError,
+    Spec, Stats,
+};
+
+/// Rows compared at a time: their keys stay in the first-level cache.
+const BLOCK: usize = 256;
+/// Rows under one word of a bitmap.
+const WORD: usize = 64;
+/// A word of the filter with at least so many bits has all its rows compared in order, which the processor's own
+/// read-ahead serves, where fewer are fetched one by one.
+const DENSE: u32 = 32;
+/// Queries compared with a block of rows at a time.
+const QUERIES: usize = 16;
+
+/// FLAT: every search compares the query with every row, so the answer is exact.
+#[derive(Clone, Copy, Debug)]
+pub struct Flat;
+
+impl IndexFactory for Flat {
+    fn name(&self) -> &'static str {
+        "FLAT"
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        &["BRUTE_FORCE"]
+    }
+
+    fn params(&self) -> &'static [Param] {
+        &[]
+    }
+
+    fn supports(&self, _element: ElementType, _metric: Metric) -> bool {
+        true
+    }
+
+    fn build(
+        &self,
+        spec: &Spec,
+        rows: AnyRows<'_>,
+        present: Option<BitmapView<'_>>,
+        cx: &BuildCx<'_>,
+    ) -> Result<Box<dyn Index>, BuildError> {
+        spec.check_build(self.name(), rows, present, u32::MAX as usize)?;
+        Ok(Box::new(FlatIndex::build(spec, rows, present, cx)?))
+    }
+
+    fn open(&self, blob: Blob, spec: &Spec) -> Result<Box<dyn Index>, OpenError> {
+        check::open_spec(spec, self.name())?;
+        Ok(Box::new(FlatIndex::open(&Container::read(&blob)?, spec)?))
+    }
+}
+
+/// A FLAT index: nothing but which rows have a vector.
+#[derive(Debug)]
+pub(crate) struct FlatIndex {
+    spec: Spec,
+    rows: usize,
+    nodes: usize,
+    present: Option<Array<u64>>,
+}
+
+impl FlatIndex {
+    /// The spec may be of another factory that chose this index inside.
+    pub(crate) fn build(
+        spec: &Spec,
+        rows: AnyRows<'_>,
+        present: Option<BitmapView<'_>>,
+        cx: &BuildCx<'_>,
+    ) -> Result<Self, BuildError> {
+        if cx.cancel.is_cancelled() {
+            return Err(BuildError::Cancelled);
+        }
+        check::kernel(rows.element(), spec.metric())?;
+        let rows = rows.len();
+        let nodes = present.map_or(rows, |bits| bits.count_ones());
+        let words = present.filter(|_| nodes < rows).map(|bits| {
+            let mut owned = Bitmap::full(rows);
+            owned.and_with(bits);
+            Array::Owned(owned.words().to_vec())
+        });
+        (cx.progress)(rows as u64, rows as u64);
+        Ok(Self { spec: spec.clone(), rows, nodes, present: words })
+    }
+
+    pub(crate) fn open(container: &Container, spec: &Spec) -> Result<Self, OpenError> {
+        container.expect_kind(Kind::Flat)?;
+        check::kernel(spec.element(), spec.metric())?;
+        let meta = container::read_meta(container, spec, container::META_SHARED)?;
+        let (rows, nodes) = (meta[3], meta[4]);
+        if rows > u64::from(u32::MAX) {
+            return Err(container.need(Tag::Meta, 0)?.refuse(3, 8, "more rows than ids", rows));
+        }
+        let present = container::read_present(container, rows, nodes)?;
+        let want = 1 + usize::from(present.is_some());
+        if container.len() != want {
+            return Err(OpenError::Mismatch { what: "sections", want: want as u64, got: container.len() as u64 });
+        }
+        Ok(Self { spec: spec.clone(), rows: rows as usize, nodes: nodes as usize, present })
+    }
+}
+
+impl Index for FlatIndex {
+    fn factory(&self) -> &'static dyn IndexFactory {
+        self.spec.factory()
+    }
+
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn len(&self) -> usize {
+        self.rows
+    }
+
+    fn footprint_bytes(&self) -> u64 {
+        self.present.as_ref().map_or(0, Array::size_bytes)
+    }
+
+    fn describe(&self) -> String {
+        format!("FLAT over {} of {} rows", self.nodes, self.rows)
+    }
+
+    fn search(
+        &self,
+        rows: AnyRows<'_>,
+        query: Vector<'_>,
+        search: &Search<'_>,
+        _scratch: &mut Scratch,
+        out: &mut TopK,
+    ) -> Result<Stats, SearchError> {
+        check::search(&self.spec, self.rows, rows, query, search, out)?;
+        let present = self.present.as_ref().map(|words| BitmapView::new(words.as_slice(), self.rows));
+        let keep = Keep { filter: search.filter, present, first: 0 };
+        scan_any(rows, 0, query, self.spec.metric(), keep, search.range, search.cancel, out)
+    }
+
+    fn save(&self, out: &mut dyn Write) -> io::Result<()> {
+        let meta = container::shared_meta(&self.spec, self.rows, self.nodes);
+        let mut parts = vec![Part { tag: Tag::Meta, item: 0, bytes: bytemuck::cast_slice(&meta) }];
+        parts.extend(self.present.as_ref().map(|words| Part { tag: Tag::Present, item: 0, bytes: words.as_bytes() }));
+        container::write(out, Kind::Flat, &parts)
+    }
+}
+
+/// Adds to `out` the nearest of `rows` to `query`; row `i` is called `first_id + i`, and so is its bit in `filter`.
+///
+/// # Errors
+/// When the shapes do not fit, the query is not finite, or the caller cancelled.
+#[expect(clippy::too_many_arguments, reason = "each is one independent thing that the caller lends")]
+pub fn scan(
+    rows: AnyRows<'_>,
+    first_id: u32,
+    query: Vector<'_>,
+    metric: Metric,
+    filter: Option<BitmapView<'_>>,
+    range: KeyRange,
+    cancel: &Cancel,
+    out: &mut TopK,
+) -> Result<Stats, SearchError> {
+    check::shapes(rows, query.element(), query.dim())?;
+    check::finite(query)?;
+    check::ids(rows, first_id, filter)?;
+    let keep = Keep { filter, present: None, first: first_id as usize };
+    scan_any(rows, first_id, query, metric, keep, range, cancel, out)
+}
+
+/// [`scan`] for several queries at once, one result holder for each: a block of rows is read once for all of them.
+///
+/// # Errors
+/// As [`scan`]; also when there are not as many holders as queries.
+#[expect(clippy::too_many_arguments, reason = "each is one independent thing that the caller lends")]
+pub fn scan_many(
+    rows: AnyRows<'_>,
+    first_id: u32,
+    queries: AnyRows<'_>,
+    metric: Metric,
+    filter: Option<BitmapView<'_>>,
+    range: KeyRange,
+    cancel: &Cancel,
+    outs: &mut [TopK],
+) -> Result<Stats, SearchError> {
+    check::shapes(rows, queries.element(), queries.dim())?;
+    if queries.len() != outs.len() {
+        return Err(SearchError::Holder { want: queries.len(), got: outs.len() });
+    }
+    (0..queries.len()).try_for_each(|i| check::finite(queries.row(i)))?;
+    check::ids(rows, first_id, filter)?;
+    let keep = Keep { filter, present: None, first: first_id as usize };
+    match (rows, queries) {
+        (AnyRows::F32(rows), AnyRows::F32(queries)) => {
+            Scan::new(rows, first_id, metric, keep, range, cancel)?.many(queries, outs)
+        }
+        (AnyRows::F16(rows), AnyRows::F16(queries)) => {
+            Scan::new(rows, first_id, metric, keep, range, cancel)?.many(queries, outs)
+        }
+        (AnyRows::F32(_) | AnyRows::F16(_), _) => {
+            Err(SearchError::Element { want: rows.element(), got: queries.element() })
+        }
+    }
+}
+
+/// [`scan`] of checked arguments.
+#[expect(clippy::too_many_arguments, reason = "each is one independent thing that the caller lends")]
+fn scan_any(
+    rows: AnyRows<'_>,
+    first_id: u32,
+    query: Vector<'_>,
+    metric: Metric,
+    keep: Keep<'_>,
+    range: KeyRange,
+    cancel: &Cancel,
+    out: &mut TopK,
+) -> Result<Stats, SearchError> {
+    match (rows, query) {
+        (AnyRows::F32(rows), Vector::F32(query)) => {
+            Scan::new(rows, first_id, metric, keep, range, cancel)?.one(query, out)
+        }
+        (AnyRows::F16(rows), Vector::F16(query)) => {
+            Scan::new(rows, first_id, metric, keep, range, cancel)?.one(query, out)
+        }
+        (AnyRows::F32(_) | AnyRows::F16(_), _) => {
+            Err(SearchError::Element { want: rows.element(), got: query.element() })
+        }
+    }
+}
+
+/// An exact scan over typed rows.
+pub(crate) struct Scan<'a, E: Element> {
+    kernel: Kernel<E>,
+    rows: Rows<'a, E>,
+    first_id: u32,
+    keep: Keep<'a>,
+    range: KeyRange,
+    cancel: &'a Cancel,
+}
+
+impl<'a, E: Element> Scan<'a, E> {
+    pub(crate) fn new(
+        rows: Rows<'a, E>,
+        first_id: u32,
+        metric: Metric,
+        keep: Keep<'a>,
+        range: KeyRange,
+        cancel: &'a Cancel,
+    ) -> Result<Self, SearchError> {
+        Ok(Self { kernel: Kernel::new(metric)?, rows, first_id, keep, range, cancel })
+    }
+
+    /// Compares one query with every row that may be returned.
+    pub(crate) fn one(&self, query: &[E], out: &mut TopK) -> Result<Stats, SearchError> {
+        let distances = if self.keep.is_all() { self.all_rows(query, out)? } else { self.kept_rows(query, out)? };
+        Ok(Stats { hops: 0, distances })
+    }
+
+    fn all_rows(&self, query: &[E], out: &mut TopK) -> Result<u64, SearchError> {
+        let mut keys = [0.0; BLOCK];
+        for start in (0..self.rows.len()).step_by(BLOCK) {
+            self.go_on()?;
+            let block = self.rows.slice(start..self.rows.len().min(start + BLOCK));
+            let keys = &mut keys[..block.len()];
+            self.kernel.rows(query, block, keys);
+            self.limit(keys);
+            out.push_block(self.first_id + start as u32, keys, None);
+        }
+        Ok(self.rows.len() as u64)
+    }
+
+    fn kept_rows(&self, query: &[E], out: &mut TopK) -> Result<u64, SearchError> {
+        let mut keys = [0.0; BLOCK];
+        let mut ids = [0; BLOCK];
+        let (mut waiting, mut distances) = (0, 0);
+        for (step, start) in (0..self.rows.len()).step_by(WORD).enumerate() {
+            if step % WORD == 0 {
+                self.go_on()?;
+            }
+            let end = self.rows.len().min(start + WORD);
+            let mut word = self.keep.word(start, end);
+            if word.count_ones() >= DENSE {
+                let keys = &mut keys[..end - start];
+                self.kernel.rows(query, self.rows.slice(start..end), keys);
+                self.limit(keys);
+                distances += keys.len() as u64;
+                out.push_block(self.first_id + start as u32, keys, Some(BitmapView::new(&[word], keys.len())));
+                continue;
+            }
+            while word != 0 {
+                ids[waiting] = start as u32 + word.trailing_zeros();
+                waiting += 1;
+                word &= word - 1;
+            }
+            if waiting > BLOCK - WORD {
+                distances += self.chosen_rows(query, &ids[..waiting], &mut keys, out);
+                waiting = 0;
+            }
+        }
+        Ok(distances + self.chosen_rows(query, &ids[..waiting], &mut keys, out))
+    }
+
+    fn chosen_rows(&self, query: &[E], ids: &[u32], keys: &mut [f32], out: &mut TopK) -> u64 {
+        let keys = &mut keys[..ids.len()];
+        self.kernel.gather(query, self.rows, ids, keys);
+        self.limit(keys);
+        for (id, key) in ids.iter().zip(&*keys) {
+            out.push(self.first_id + id, *key);
+        }
+        ids.len() as u64
+    }
+
+    /// Compares every query with every row that may be returned.
+    fn many(&self, queries: Rows<'_, E>, outs: &mut [TopK]) -> Result<Stats, SearchError> {
+        // Where few rows are kept, a tile would compute mostly keys that nobody wants.
+        if queries.len() == 1 || self.keep.count(self.rows.len()) < self.rows.len() / 4 {
+            let mut stats = Stats::default();
+            for (query, out) in queries.iter().zip(outs) {
+                stats.add(self.one(query, out)?);
+            }
+            return Ok(stats);
+        }
+        let mut keys = vec![0.0; QUERIES * BLOCK];
+        let mut distances = 0;
+        for start in (0..self.rows.len()).step_by(BLOCK) {
+            let end = self.rows.len().min(start + BLOCK);
+            let words = self.keep.words::<{ BLOCK / WORD }>(start, end);
+            if words == [0; BLOCK / WORD] {
+                continue;
+            }
+            let block = self.rows.slice(start..end);
+            let keep = BitmapView::new(&words[..block.len().div_ceil(WORD)], block.len());
+            let keep = (!self.keep.is_all()).then_some(keep);
+            for first in (0..queries.len()).step_by(QUERIES) {
+                self.go_on()?;
+                let some = queries.slice(first..queries.len().min(first + QUERIES));
+                let keys = &mut keys[..some.len() * block.len()];
+                self.kernel.tile(some, block, keys);
+                self.limit(keys);
+                distances += keys.len() as u64;
+                for (keys, out) in keys.chunks(block.len()).zip(&mut outs[first..]) {
+                    out.push_block(self.first_id + start as u32, keys, keep);
+                }
+            }
+        }
+        Ok(Stats { hops: 0, distances })
+    }
+
+    fn go_on(&self) -> Result<(), SearchError> {
+        if self.cancel.is_cancelled() { Err(SearchError::Cancelled) } else { Ok(()) }
+    }
+
+    /// Turns keys outside the range into NaN, which never enters a result.
+    fn limit(&self, keys: &mut [f32]) {
+        if self.range.is_all() {
+            return;
+        }
+        for key in keys {
+            if !self.range.contains(*key) {
+                *key = f32::NAN;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

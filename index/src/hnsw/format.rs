@@ -1,0 +1,162 @@
+//! The sections of a saved graph, and the checks that make opened bytes safe to walk.
+//!
+//! | section | numbers | what |
+//! |---|---|---|
+//! | meta | 9 of 8 bytes | element (1 f32, 2 f16), metric (1 L2, 2 IP, 3 COSINE), dimension, rows, nodes, M, efConstruction, entry row (2^32 - 1 when there are no nodes), upper levels |
+//! | present | 1 bit for each row, in words of 8 bytes | whether the row is a node; missing when all are |
+//! | norms | rows of 4 bytes | inverse Euclidean norms as f32, 0 for the zero vector; only for COSINE |
+//! | links | rows times 2 M of 4 bytes | neighbours of each row on the lowest level as row ids, then 2^32 - 1 to the end |
+//! | upper ids, item l | 4 bytes each | row ids on level l, ascending |
+//! | upper links, item l | M for each id of 4 bytes | neighbours on level l as positions among its ids, then 2^32 - 1 |
+
+use std::io::{self, Write};
+
+use elanus_kernels::{BitmapView, Metric};
+
+use super::HnswIndex;
+use super::beam::MAX_NODE;
+use super::build::Shape;
+use super::levels::MAX_LEVEL;
+use super::links::{EMPTY, Graph, Upper};
+use crate::array::Array;
+use crate::container::{self, Container, Kind, Part, Section, Tag};
+use crate::{OpenError, Spec, check};
+
+const META: usize = container::META_SHARED + 4;
+
+pub(super) fn save(index: &HnswIndex, out: &mut dyn Write) -> io::Result<()> {
+    let shared = container::shared_meta(&index.spec, index.rows, index.nodes);
+    let entry = index.graph.as_ref().map_or(EMPTY, |graph| graph.entry);
+    let upper: &[Upper] = index.graph.as_ref().map_or(&[], |graph| &graph.upper);
+    let own = [index.shape.m as u64, index.shape.ef_construction as u64, u64::from(entry), upper.len() as u64];
+    let meta = [&shared[..], &own[..]].concat();
+    let part = |tag, bytes| Part { tag, item: 0, bytes };
+    let mut parts = vec![part(Tag::Meta, bytemuck::cast_slice(&meta))];
+    parts.extend(index.present.as_ref().map(|words| part(Tag::Present, words.as_bytes())));
+    if index.spec.metric() == Metric::Cosine {
+        parts.push(part(Tag::Norms, index.norms.as_bytes()));
+    }
+    parts.extend(index.graph.as_ref().map(|graph| part(Tag::Links, graph.base.as_bytes())));
+    for (i, level) in upper.iter().enumerate() {
+        let item = i as u32 + 1;
+        parts.push(Part { tag: Tag::UpperIds, item, bytes: level.ids.as_bytes() });
+        parts.push(Part { tag: Tag::UpperLinks, item, bytes: level.links.as_bytes() });
+    }
+    container::write(out, Kind::Hnsw, &parts)
+}
+
+impl HnswIndex {
+    pub(crate) fn open(container: &Container, spec: &Spec, shape: Shape) -> Result<Self, OpenError> {
+        container.expect_kind(Kind::Hnsw)?;
+        check::kernel(spec.element(), spec.metric())?;
+        let section = container.need(Tag::Meta, 0)?;
+        let meta = container::read_meta(container, spec, META)?;
+        let own = [("M", shape.m as u64, meta[5]), ("efConstruction", shape.ef_construction as u64, meta[6])];
+        for (what, want, got) in own {
+            if want != got {
+                return Err(OpenError::Mismatch { what, want, got });
+            }
+        }
+        let (rows, nodes, levels) = (meta[3], meta[4], meta[8]);
+        if rows > u64::from(MAX_NODE) {
+            return Err(section.refuse(3, 8, "more rows than a graph holds", rows));
+        }
+        if levels > u64::from(MAX_LEVEL) || (nodes == 0 && levels > 0) {
+            return Err(section.refuse(8, 8, "more levels than a graph has", levels));
+        }
+        let present = container::read_present(container, rows, nodes)?;
+        let norms = read_norms(container, spec.metric(), rows)?;
+        let is_node = |row: u32| -> bool {
+            let bits = present.as_ref().map(|words| BitmapView::new(words.as_slice(), rows as usize));
+            u64::from(row) < rows && bits.is_none_or(|bits| bits.get(row as usize))
+        };
+        let graph = if nodes == 0 {
+            None
+        } else {
+            let entry = u32::try_from(meta[7]).unwrap_or(EMPTY);
+            let graph = read_graph(container, shape.m, rows, levels, entry, is_node)?;
+            let top = graph.upper.last();
+            if !is_node(entry) || top.is_some_and(|top| top.ids.as_slice().binary_search(&entry).is_err()) {
+                return Err(section.refuse(7, 8, "the entry row is not on the top level", meta[7]));
+            }
+            Some(graph)
+        };
+        let sections = 1 + usize::from(present.is_some()) + usize::from(spec.metric() == Metric::Cosine);
+        let want = sections + usize::from(graph.is_some()) + 2 * levels as usize;
+        if container.len() != want {
+            return Err(OpenError::Mismatch { what: "sections", want: want as u64, got: container.len() as u64 });
+        }
+        let (rows, nodes, spec) = (rows as usize, nodes as usize, spec.clone());
+        Ok(Self { spec, shape, rows, nodes, present, norms, graph })
+    }
+}
+
+fn read_norms(container: &Container, metric: Metric, rows: u64) -> Result<Array<f32>, OpenError> {
+    if metric != Metric::Cosine {
+        return Ok(Array::Owned(Vec::new()));
+    }
+    let section = container.need(Tag::Norms, 0)?;
+    let norms = section.array::<f32>(rows)?;
+    match norms.as_slice().iter().position(|norm| !norm.is_finite() || norm.is_sign_negative()) {
+        Some(at) => Err(section.refuse(at, 4, "not an inverse norm", u64::from(norms.as_slice()[at].to_bits()))),
+        None => Ok(norms),
+    }
+}
+
+fn read_graph(
+    container: &Container,
+    m: usize,
+    rows: u64,
+    levels: u64,
+    entry: u32,
+    is_node: impl Fn(u32) -> bool,
+) -> Result<Graph, OpenError> {
+    let links = container.need(Tag::Links, 0)?;
+    let base = links.array::<u32>(rows.saturating_mul(2 * m as u64))?;
+    check_links(links, base.as_slice(), 2 * m, &is_node)?;
+    let mut upper: Vec<Upper> = Vec::with_capacity(levels as usize);
+    for level in 1..=levels as u32 {
+        let section = container.need(Tag::UpperIds, level)?;
+        let ids = section.array::<u32>(section.blob.len() as u64 / 4)?;
+        let list = ids.as_slice();
+        if list.is_empty() {
+            return Err(section.refuse(0, 4, "a level without rows", 0));
+        }
+        if let Some(at) = list.windows(2).position(|pair| pair[0] >= pair[1]) {
+            return Err(section.refuse(at + 1, 4, "row ids do not ascend", u64::from(list[at + 1])));
+        }
+        let below = upper.last().map(|level| level.ids.as_slice());
+        let stands = |row: u32| is_node(row) && below.is_none_or(|ids| ids.binary_search(&row).is_ok());
+        if let Some(at) = list.iter().position(|row| !stands(*row)) {
+            return Err(section.refuse(at, 4, "the row is not on the level below", u64::from(list[at])));
+        }
+        let section = container.need(Tag::UpperLinks, level)?;
+        let links = section.array::<u32>(list.len() as u64 * m as u64)?;
+        check_links(section, links.as_slice(), m, |node| (node as usize) < list.len())?;
+        upper.push(Upper { ids, links });
+    }
+    Ok(Graph { m, base, upper, entry })
+}
+
+/// Every link leads to a node, and nothing follows the first unused place of a row.
+fn check_links(
+    section: &Section,
+    links: &[u32],
+    stride: usize,
+    is_node: impl Fn(u32) -> bool,
+) -> Result<(), OpenError> {
+    for (i, row) in links.chunks(stride).enumerate() {
+        let mut has_ended = false;
+        for (j, link) in row.iter().enumerate() {
+            let at = i * stride + j;
+            if *link == EMPTY {
+                has_ended = true;
+            } else if has_ended {
+                return Err(section.refuse(at, 4, "a link after the end of its row", u64::from(*link)));
+            } else if !is_node(*link) {
+                return Err(section.refuse(at, 4, "a link to no node", u64::from(*link)));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! Nearest-neighbour indexes over borrowed rows: exact scan and hierarchical graph, with no input or output of their own.
+//!
+//! An index never owns vectors. The caller lends the same contiguous rows at build and at every search, together with
+//! threads, cancellation and progress; saved bytes go to a writer and come back as a [`Blob`]. Every index type is one
+//! [`IndexFactory`] in the ordered list [`INDEXES`]: its parameters, their ranges and its name are data there.
+//!
+//! ```
+//! use elanus_index::{BuildCx, Cancel, KeyRange, Scratch, Search, Spec, Stage, find, no_progress, parse};
+//! use elanus_kernels::{AnyRows, ElementType, Metric, Rows, TopK, Vector};
+//!
+//! let data: Vec<f32> = (0..2000).map(|i| (i as f32).sin()).collect();
+//! let rows = AnyRows::F32(Rows::new(&data, 4)?);
+//! let hnsw = find("HNSW").expect("it is in the list");
+//! let given = vec![("M".to_owned(), "16".to_owned())];
+//! let spec = Spec::new(hnsw, ElementType::F32, 4, Metric::L2, given)?;
+//! let cancel = Cancel::new();
+//! let cx = BuildCx { pool: None, seed: 1, cancel: &cancel, progress: &no_progress };
+//! let index = hnsw.build(&spec, rows, None, &cx)?;
+//!
+//! let params = parse(hnsw.params(), Stage::Search, &[("ef".to_owned(), "32".to_owned())])?;
+//! let search = Search { k: 3, params: &params, filter: None, range: KeyRange::ALL, cancel: &cancel };
+//! let mut nearest = TopK::new(3);
+//! index.search(rows, Vector::F32(&data[40..44]), &search, &mut Scratch::new(), &mut nearest)?;
+//! assert_eq!(nearest.into_sorted()[0].id, 10);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+#[cfg(target_endian = "big")]
+compile_error!("saved indexes are little-endian and are used in place, so a big-endian target cannot open them");
+
+mod array;
+mod auto;
+mod blob;
+mod cancel;
+mod check;
+mod container;
+mod error;
+mod factory;
+pub mod flat;
+mod hnsw;
+mod index;
+mod keep;
+mod param;
+mod range;
+mod scratch;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use auto::AutoIndex;
+pub use blob::Blob;
+pub use cancel::Cancel;
+pub use error::{BuildError, OpenError, ParamError, SearchError, SpecError};
+pub use factory::{BuildCx, INDEXES, IndexFactory, Spec, find, no_progress};
+pub use flat::Flat;
+pub use hnsw::Hnsw;
+pub use index::{Index, Search, Stats};
+pub use param::{Param, ParamKind, ParamSet, Stage, Value, parse};
+pub use range::KeyRange;
+pub use scratch::Scratch;

@@ -1,0 +1,83 @@
+//! Every index type of the list passes every check.
+
+use super::*;
+use crate::INDEXES;
+
+fn run(prefix: &str) {
+    let checks: Vec<_> = CHECKS.iter().filter(|(name, _)| name.starts_with(prefix)).collect();
+    assert!(!checks.is_empty(), "no check begins with {prefix:?}");
+    for (name, check) in checks {
+        for factory in INDEXES {
+            println!("{}: {name}", factory.name());
+            check(*factory);
+        }
+    }
+}
+
+#[test]
+fn finds() {
+    run("finds");
+}
+
+#[test]
+fn is() {
+    run("is ");
+}
+
+#[test]
+fn answers() {
+    run("answers");
+}
+
+#[test]
+fn pages() {
+    run("pages");
+}
+
+#[test]
+fn returns() {
+    run("returns");
+}
+
+#[test]
+fn takes() {
+    run("takes");
+}
+
+#[test]
+fn leaves() {
+    run("leaves");
+}
+
+#[test]
+fn lives() {
+    run("lives");
+}
+
+#[test]
+fn refuses() {
+    run("refuses");
+}
+
+#[test]
+fn stops() {
+    run("stops");
+}
+
+#[test]
+fn tells() {
+    run("tells");
+}
+
+#[test]
+fn survives() {
+    run("survives");
+}
+
+#[test]
+fn no_check_is_left_out() {
+    let run = ["finds", "is ", "answers", "pages", "returns", "takes", "leaves", "lives", "refuses", "stops", "tells"];
+    for (name, _) in CHECKS {
+        assert!(run.iter().chain(&["survives"]).any(|prefix| name.starts_with(prefix)), "{name:?} is run by no test");
+    }
+}
