@@ -1,0 +1,74 @@
+//! `cargo xtask`: the project's own checks and chores, so that no shell script has to hold them.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a tool of the repository reads files, starts programs and takes times itself"
+)]
+#![allow(clippy::print_stdout, reason = "a command line tool speaks on standard output")]
+
+mod ci;
+mod deps;
+mod docs;
+mod exec;
+mod neon;
+mod tidy;
+mod tree;
+mod wire;
+
+use std::process::ExitCode;
+
+/// What every subcommand answers: a text that says what went wrong and where.
+type Fallible<T> = Result<T, String>;
+
+struct Subcommand {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&[String]) -> Fallible<ExitCode>,
+}
+
+/// Every subcommand, in the order in which `cargo xtask help` shows them.
+static SUBCOMMANDS: &[Subcommand] = &[
+    Subcommand {
+        name: "ci",
+        about: "every check of the project  [--skip A,B] [--only A,B] [--verbose] [--list]",
+        run: ci::run,
+    },
+    Subcommand { name: "tidy", about: "sizes, names, marks, dead files and generated blocks", run: tidy::run },
+    Subcommand { name: "deps", about: "which crate may depend on which, and the licences", run: deps::run },
+    Subcommand { name: "docs", about: "rewrite the generated blocks of docs/  [--check]", run: docs::run },
+    Subcommand { name: "neon", about: "build and run the kernels' tests for aarch64 under qemu", run: neon::run },
+];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let name = args.first().map_or("help", String::as_str);
+    if matches!(name, "help" | "--help" | "-h") {
+        print_help();
+        return ExitCode::SUCCESS;
+    }
+    let Some(subcommand) = SUBCOMMANDS.iter().find(|s| s.name == name) else {
+        eprintln!("error: no subcommand `{name}`; `cargo xtask help` lists them");
+        return ExitCode::from(2);
+    };
+    match (subcommand.run)(&args[1..]) {
+        Ok(code) => code,
+        Err(text) => {
+            eprintln!("error: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_help() {
+    println!("cargo xtask <subcommand>");
+    for subcommand in SUBCOMMANDS {
+        println!("  {:<6} {}", subcommand.name, subcommand.about);
+    }
+}
+
+/// Refuses any argument, for subcommands that take none.
+fn no_arguments(args: &[String]) -> Fallible<()> {
+    match args.first() {
+        Some(first) => Err(format!("unexpected argument `{first}`")),
+        None => Ok(()),
+    }
+}
