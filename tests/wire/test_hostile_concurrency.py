@@ -5,6 +5,8 @@ import os
 import threading
 import time
 
+from pymilvus.exceptions import MilvusException, SchemaMismatchRetryableException
+
 import data
 from raw_call import Raw
 
@@ -137,8 +139,12 @@ def test_creates_and_drops_of_one_name_end_in_one_state(server, client, fresh):
                     own.insert(name, [{"id": number, "n": turn, "v": vector(1, 1)}])
                 else:
                     own.drop_collection(name)
-            except Exception as error:  # looked at below
-                assert getattr(error, "code", None) in (100,), error
+            except SchemaMismatchRetryableException:
+                # Another thread made the collection anew between the description and the insert, twice in a row: the
+                # client tries once more by itself and then tells its caller.
+                pass
+            except MilvusException as error:
+                assert error.code == 100, error
         own.close()
 
     threads = [threading.Thread(target=failures.run, args=(fight, number)) for number in range(8)]
