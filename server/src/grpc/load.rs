@@ -26,7 +26,8 @@ struct Options {
 }
 
 impl Options {
-    /// Everything is loaded by being mapped, so that fewer fields are no gain; but they must be there.
+    /// Everything is loaded by being mapped, so that fewer fields, or all but the dynamic one
+    /// (`skip_load_dynamic_field`), are no gain; but those that are named must be there.
     fn check(&self, collection: &Collection) -> Result<(), Failure> {
         if self.replica_number > 1 {
             return Err(Failure::unsupported(format!("load: {} replicas", self.replica_number)));
