@@ -4,10 +4,10 @@ mod tests;
 
 use std::{env, error::Error, ffi::OsStr, fmt, sync::OnceLock};
 
-pub use crate::isa::{ISAS, IsaInfo};
 use crate::{
-    driver::{Cell, Cells},
-    element::Element,
+    cell::Cell,
+    element::{Element, ElementType},
+    isa::{self, ISAS, IsaInfo},
     metric::Metric,
     prefetch,
     rows::Rows,
@@ -52,8 +52,9 @@ impl fmt::Display for IsaError {
 
 impl Error for IsaError {}
 
-/// The instruction set that [`Kernel::new`] uses: the one that `ELANUS_ISA` names, or the best available if the
-/// variable is unset or empty. The variable is read once, at the first call.
+/// The best instruction set that may be used: the one that `ELANUS_ISA` names, or the best available if the variable is
+/// unset or empty. A kernel without code for this set uses the next one in [`ISAS`] for which it has. The variable is
+/// read once, at the first call.
 ///
 /// # Errors
 /// When the variable names a set that does not exist or is not available. It is not replaced by another.
@@ -66,7 +67,10 @@ pub fn choice() -> Result<&'static IsaInfo, IsaError> {
 fn choose(asked: Option<&OsStr>) -> Result<&'static IsaInfo, IsaError> {
     match asked.filter(|name| !name.is_empty()) {
         Some(name) => find(&name.to_string_lossy()),
-        None => Ok(ISAS.iter().copied().find(|isa| isa.is_available()).expect("the scalar set is always available")),
+        None => {
+            let usable = |isa: &&IsaInfo| isa.is_available() && !isa.by_request();
+            Ok(ISAS.iter().copied().find(usable).expect("the scalar set is always available"))
+        }
     }
 }
 
@@ -88,12 +92,20 @@ pub fn find(name: &str) -> Result<&'static IsaInfo, IsaError> {
 pub enum KernelError {
     /// The instruction set cannot be used.
     Isa(IsaError),
+    /// The metric is not defined over the element type.
+    Unsupported {
+        /// What was asked for.
+        metric: Metric,
+        /// What it was asked for over.
+        element: ElementType,
+    },
 }
 
 impl fmt::Display for KernelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Isa(_) => f.write_str("no kernel could be chosen"),
+            Self::Unsupported { metric, element } => write!(f, "metric {metric} is not defined over {element} vectors"),
         }
     }
 }
@@ -102,6 +114,7 @@ impl Error for KernelError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Isa(error) => Some(error),
+            Self::Unsupported { .. } => None,
         }
     }
 }
@@ -115,7 +128,7 @@ impl From<IsaError> for KernelError {
 /// A metric over an element type, bound to an instruction set: a few function pointers, free to copy.
 ///
 /// Keys are to be minimised; [`Metric::score`] turns them into scores. A pair of vectors has the same key, to the bit,
-/// from every method, in any position, with either vector as the query, and on every instruction set.
+/// from every method, in any position, and with either vector as the query where the metric is symmetric.
 ///
 /// Rows may begin at any address. Where they begin at multiples of 64 bytes, loads of a whole cache line do not straddle
 /// two, which is up to half the time when the rows are in the cache.
@@ -124,28 +137,41 @@ pub struct Kernel<E: Element> {
     metric: Metric,
     isa: &'static IsaInfo,
     cell: Cell<E>,
-    cells: &'static Cells<E>,
 }
 
 impl<E: Element> Kernel<E> {
-    /// The kernel for `metric` on the instruction set of [`choice`].
+    /// The kernel for `metric`, of the best instruction set that [`choice`] allows.
     ///
     /// # Errors
-    /// When that set cannot be used.
+    /// When that set cannot be used, or the metric is not defined over `E`.
     pub fn new(metric: Metric) -> Result<Self, KernelError> {
         Self::on(choice()?, metric)
     }
 
-    /// The kernel for `metric` on a given instruction set.
+    /// The kernel for `metric`, of the instruction set `isa` or, if there is none, of the next one below it in [`ISAS`].
     ///
     /// # Errors
-    /// When this machine does not have that set.
+    /// When this machine does not have that set, or the metric is not defined over `E`.
     pub fn on(isa: &'static IsaInfo, metric: Metric) -> Result<Self, KernelError> {
-        let Some(table) = isa.table() else {
+        if !isa.is_available() {
             return Err(IsaError::Unavailable { name: isa.name(), needs: isa.summary() }.into());
+        }
+        let Some((isa, cell)) = isa::pick(E::versions(metric), isa) else {
+            return Err(KernelError::Unsupported { metric, element: E::TYPE });
         };
-        let cells = E::cells(table);
-        Ok(Self { metric, isa, cell: cells.metric(metric), cells })
+        Ok(Self { metric, isa, cell })
+    }
+
+    /// The kernel of each instruction set that has one of its own and that this CPU can run, best first.
+    pub fn all(metric: Metric) -> impl Iterator<Item = Self> {
+        let versions = E::versions(metric).iter();
+        versions.filter_map(move |version| version.available().map(|cell| Self { metric, isa: version.isa, cell }))
+    }
+
+    /// The instruction sets that have a kernel of their own for `metric`, best first, whether this CPU can run them or
+    /// not; empty where the metric is not defined over `E`.
+    pub fn sets(metric: Metric) -> impl Iterator<Item = &'static IsaInfo> {
+        E::versions(metric).iter().map(|version| version.isa)
     }
 
     /// The metric.
@@ -206,7 +232,7 @@ impl<E: Element> Kernel<E> {
 
     /// The Euclidean norm of a vector.
     pub fn norm(&self, v: &[E]) -> f32 {
-        self.cells.square(v).sqrt()
+        self.cell.square(v).sqrt()
     }
 }
 
@@ -244,6 +270,7 @@ fn flags() -> Vec<&'static str> {
         "avx512vnni",
         "avx512bf16",
         "avx512vpopcntdq",
+        "avx512vbmi",
         "avx512fp16"
     );
     flags.iter().filter(|(_, found)| *found).map(|(name, _)| *name).collect()

@@ -56,19 +56,30 @@
 #![deny(missing_docs)]
 
 mod bitmap;
+mod bits;
+mod cell;
+pub mod codes;
 pub mod dispatch;
-mod driver;
 mod element;
+pub mod facts;
+mod float;
+pub mod gemm;
+mod int;
 mod isa;
+pub mod max_sim;
 mod metric;
+pub mod minhash;
 mod prefetch;
 pub mod rng;
 mod rows;
+pub mod scan;
+pub mod sparse;
 mod topk;
 
 pub use bitmap::{Bitmap, BitmapView, Ones};
-pub use dispatch::{ISAS, IsaError, IsaInfo, Kernel, KernelError, cpu};
-pub use element::{ELEMENTS, Element, ElementType, F16};
+pub use dispatch::{IsaError, Kernel, KernelError, cpu};
+pub use element::{Bf16, Binary, ELEMENTS, Element, ElementType, F16, Number, U4};
+pub use isa::{ISAS, IsaInfo};
 pub use metric::{METRICS, Metric};
 pub use rows::{AnyRows, Rows, ShapeError, Vector};
 pub use topk::{Neighbor, TopK};

@@ -8,7 +8,7 @@ mod tests;
 use std::fmt;
 
 pub(crate) use self::{cosine::Cosine, ip::Ip, l2::L2};
-use crate::isa::Lane;
+use crate::float::Lane;
 
 /// The arithmetic of a metric, said once for every element type and instruction set.
 pub(crate) trait Op {
@@ -33,18 +33,48 @@ pub enum Metric {
     Ip,
     /// Cosine of the angle; the key is its negative. With a zero vector the cosine is taken as 0.
     Cosine,
+    /// The number of bits that differ; the key is the score.
+    Hamming,
+    /// Jaccard distance of the sets of one bits, `1 - |a & b| / |a | b|`; the key is the score. Two empty sets are at 0.
+    Jaccard,
+    /// Tanimoto similarity of fingerprints, `|a & b| / |a | b|`, as chemists count it; the key is its negative. Two empty
+    /// fingerprints have similarity 1.
+    Tanimoto,
+    /// Whether the row is a substructure of the query: 0 if every one bit of the row is one in the query, else 1.
+    Substructure,
+    /// Whether the row is a superstructure of the query: 0 if every one bit of the query is one in the row, else 1.
+    Superstructure,
+    /// Jaccard distance as estimated from MinHash signatures, whose hashes are little-endian words of 32 bits: the share of
+    /// positions at which the hashes differ; the key is the score. Other widths: [`crate::minhash`].
+    MhJaccard,
 }
 
 /// Every metric, in the order of [`Metric`].
-pub const METRICS: &[Metric] = &[Metric::L2, Metric::Ip, Metric::Cosine];
+pub const METRICS: &[Metric] = &[
+    Metric::L2,
+    Metric::Ip,
+    Metric::Cosine,
+    Metric::Hamming,
+    Metric::Jaccard,
+    Metric::Tanimoto,
+    Metric::Substructure,
+    Metric::Superstructure,
+    Metric::MhJaccard,
+];
 
 impl Metric {
-    /// The name used at the interface: `"L2"`, `"IP"` or `"COSINE"`.
+    /// The name used at the interface, such as `"L2"`, `"IP"` or `"COSINE"`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::L2 => "L2",
             Self::Ip => "IP",
             Self::Cosine => "COSINE",
+            Self::Hamming => "HAMMING",
+            Self::Jaccard => "JACCARD",
+            Self::Tanimoto => "TANIMOTO",
+            Self::Substructure => "SUBSTRUCTURE",
+            Self::Superstructure => "SUPERSTRUCTURE",
+            Self::MhJaccard => "MHJACCARD",
         }
     }
 
@@ -55,11 +85,8 @@ impl Metric {
 
     /// The score that a key stands for.
     pub const fn score(self, key: f32) -> f32 {
-        match self {
-            Self::L2 => key,
-            // A subtraction and not a negation: a key of 0 gives a score of 0 and not of -0.
-            Self::Ip | Self::Cosine => 0.0 - key,
-        }
+        // A subtraction and not a negation: a key of 0 gives a score of 0 and not of -0.
+        if self.larger_is_better() { 0.0 - key } else { key }
     }
 
     /// The key that a score stands for; undoes [`Metric::score`].
@@ -70,21 +97,16 @@ impl Metric {
     /// Whether a larger score is a nearer vector.
     pub const fn larger_is_better(self) -> bool {
         match self {
-            Self::L2 => false,
-            Self::Ip | Self::Cosine => true,
+            Self::Ip | Self::Cosine | Self::Tanimoto => true,
+            Self::L2 | Self::Hamming | Self::Jaccard | Self::Substructure | Self::Superstructure | Self::MhJaccard => {
+                false
+            }
         }
     }
-}
 
-#[cfg(test)]
-impl Metric {
-    /// The key in double precision by the definition: what every kernel is compared with.
-    pub(crate) fn reference(self, a: &[f64], b: &[f64]) -> f64 {
-        match self {
-            Self::L2 => l2::reference(a, b),
-            Self::Ip => ip::reference(a, b),
-            Self::Cosine => cosine::reference(a, b),
-        }
+    /// Whether the key of two vectors is the same with either as the query.
+    pub const fn is_symmetric(self) -> bool {
+        !matches!(self, Self::Substructure | Self::Superstructure)
     }
 }
 

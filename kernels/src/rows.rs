@@ -4,7 +4,7 @@ mod tests;
 
 use std::{error::Error, fmt, ops::Range};
 
-use crate::element::{Element, ElementType, F16};
+use crate::element::{Bf16, Binary, Element, ElementType, F16, U4};
 
 /// Rows of equal length, one after another with no padding.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +96,22 @@ impl<'a, E> Rows<'a, E> {
     }
 }
 
+/// Runs `$body` with `$rows` bound to the typed rows in `$any`, an [`AnyRows`] or a [`Vector`].
+#[macro_export]
+macro_rules! with_element {
+    ($kind:ident, $any:expr, $rows:ident => $body:expr) => {
+        match $any {
+            $crate::$kind::F32($rows) => $body,
+            $crate::$kind::F16($rows) => $body,
+            $crate::$kind::Bf16($rows) => $body,
+            $crate::$kind::I8($rows) => $body,
+            $crate::$kind::U8($rows) => $body,
+            $crate::$kind::U4($rows) => $body,
+            $crate::$kind::Binary($rows) => $body,
+        }
+    };
+}
+
 /// Rows of an element type known at run time.
 #[derive(Clone, Copy, Debug)]
 pub enum AnyRows<'a> {
@@ -103,15 +119,22 @@ pub enum AnyRows<'a> {
     F32(Rows<'a, f32>),
     /// Binary16 rows.
     F16(Rows<'a, F16>),
+    /// bf16 rows.
+    Bf16(Rows<'a, Bf16>),
+    /// Signed byte rows.
+    I8(Rows<'a, i8>),
+    /// Unsigned byte rows.
+    U8(Rows<'a, u8>),
+    /// Four-bit rows.
+    U4(Rows<'a, U4>),
+    /// Binary rows.
+    Binary(Rows<'a, Binary>),
 }
 
 impl<'a> AnyRows<'a> {
     /// How many rows there are.
     pub const fn len(&self) -> usize {
-        match self {
-            Self::F32(rows) => rows.len(),
-            Self::F16(rows) => rows.len(),
-        }
+        with_element!(AnyRows, self, rows => rows.len())
     }
 
     /// Whether there are no rows.
@@ -119,12 +142,9 @@ impl<'a> AnyRows<'a> {
         self.len() == 0
     }
 
-    /// How many values make a row; never 0.
+    /// How many stored units make a row; never 0.
     pub const fn dim(&self) -> usize {
-        match self {
-            Self::F32(rows) => rows.dim(),
-            Self::F16(rows) => rows.dim(),
-        }
+        with_element!(AnyRows, self, rows => rows.dim())
     }
 
     /// The type of the values.
@@ -132,6 +152,11 @@ impl<'a> AnyRows<'a> {
         match self {
             Self::F32(_) => ElementType::F32,
             Self::F16(_) => ElementType::F16,
+            Self::Bf16(_) => ElementType::Bf16,
+            Self::I8(_) => ElementType::I8,
+            Self::U8(_) => ElementType::U8,
+            Self::U4(_) => ElementType::U4,
+            Self::Binary(_) => ElementType::Binary,
         }
     }
 
@@ -140,10 +165,7 @@ impl<'a> AnyRows<'a> {
     /// # Panics
     /// When there is no such row.
     pub fn row(&self, i: usize) -> Vector<'a> {
-        match self {
-            Self::F32(rows) => Vector::F32(rows.row(i)),
-            Self::F16(rows) => Vector::F16(rows.row(i)),
-        }
+        with_element!(AnyRows, self, rows => rows.row(i).into())
     }
 
     /// The rows in `range`.
@@ -151,10 +173,7 @@ impl<'a> AnyRows<'a> {
     /// # Panics
     /// When the range is not within the rows.
     pub fn slice(&self, range: Range<usize>) -> AnyRows<'a> {
-        match self {
-            Self::F32(rows) => Self::F32(rows.slice(range)),
-            Self::F16(rows) => Self::F16(rows.slice(range)),
-        }
+        with_element!(AnyRows, self, rows => rows.slice(range).into())
     }
 
     /// The rows as rows of `E`, or `None` when they hold another type.
@@ -176,6 +195,16 @@ pub enum Vector<'a> {
     F32(&'a [f32]),
     /// A binary16 vector.
     F16(&'a [F16]),
+    /// A bf16 vector.
+    Bf16(&'a [Bf16]),
+    /// A signed byte vector.
+    I8(&'a [i8]),
+    /// An unsigned byte vector.
+    U8(&'a [u8]),
+    /// A four-bit vector.
+    U4(&'a [U4]),
+    /// A binary vector.
+    Binary(&'a [Binary]),
 }
 
 impl<'a> Vector<'a> {
@@ -184,15 +213,17 @@ impl<'a> Vector<'a> {
         match self {
             Self::F32(_) => ElementType::F32,
             Self::F16(_) => ElementType::F16,
+            Self::Bf16(_) => ElementType::Bf16,
+            Self::I8(_) => ElementType::I8,
+            Self::U8(_) => ElementType::U8,
+            Self::U4(_) => ElementType::U4,
+            Self::Binary(_) => ElementType::Binary,
         }
     }
 
-    /// How many values there are.
+    /// How many stored units there are.
     pub const fn dim(&self) -> usize {
-        match self {
-            Self::F32(row) => row.len(),
-            Self::F16(row) => row.len(),
-        }
+        with_element!(Vector, self, row => row.len())
     }
 
     /// The vector as a slice of `E`, or `None` when it holds another type.

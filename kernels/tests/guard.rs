@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 use std::{ffi::c_void, ptr::null_mut};
 
-use elanus_kernels::{Element, F16, ISAS, Kernel, METRICS, Rows, rng::Rng};
+use elanus_kernels::{Bf16, Element, F16, Kernel, METRICS, Number, Rows, rng::Rng};
 
 const PROT_NONE: i32 = 0;
 const PROT_READ_WRITE: i32 = 3;
@@ -65,16 +65,15 @@ impl Drop for Guarded {
     }
 }
 
-fn reads_stay_inside<E: Element>() {
+fn reads_stay_inside<E: Number>() {
     let mut rng = Rng::new(41);
     let (left, right) = (Guarded::new(1), Guarded::new(1));
     for dim in (1..=200).chain([256, 784]) {
         let query: Vec<E> = (0..dim).map(|_| E::from_f32(rng.normal())).collect();
         let base: Vec<E> = (0..7 * dim).map(|_| E::from_f32(rng.normal())).collect();
         let rows = Rows::new(&base, dim).unwrap();
-        for isa in ISAS.iter().filter(|isa| isa.is_available()) {
-            for metric in METRICS {
-                let kernel = Kernel::<E>::on(isa, *metric).unwrap();
+        for metric in METRICS {
+            for kernel in Kernel::<E>::all(*metric) {
                 let (mut want, mut keys) = ([0.0; 7], [f32::NAN; 7]);
                 kernel.rows(&query, rows, &mut want);
                 for (q, b) in
@@ -106,4 +105,9 @@ fn f32_reads_stay_inside() {
 #[test]
 fn f16_reads_stay_inside() {
     reads_stay_inside::<F16>();
+}
+
+#[test]
+fn bf16_reads_stay_inside() {
+    reads_stay_inside::<Bf16>();
 }

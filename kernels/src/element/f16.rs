@@ -1,12 +1,8 @@
 //! Binary16: half the memory traffic of binary32, the same arithmetic after widening.
 use std::fmt::{self, Debug};
 
-use super::{Element, ElementType, plumbing::Stored};
-use crate::{
-    driver::Cells,
-    isa::{Isa, Table},
-    rows::{AnyRows, Rows, Vector},
-};
+use super::{Number, element};
+use crate::float::{self, Float, Isa};
 
 /// An IEEE 754 binary16 number, held as its bits.
 ///
@@ -76,9 +72,9 @@ impl Debug for F16 {
     }
 }
 
-impl Element for F16 {
-    const TYPE: ElementType = ElementType::F16;
+element!(F16, F16, float::versions);
 
+impl Number for F16 {
     fn to_f32(self) -> f32 {
         self.to_f32()
     }
@@ -88,7 +84,7 @@ impl Element for F16 {
     }
 }
 
-impl Stored for F16 {
+impl Float for F16 {
     #[inline(always)]
     unsafe fn load<I: Isa>(from: *const Self) -> I::F32 {
         // SAFETY: the caller's duties are the same.
@@ -99,31 +95,5 @@ impl Stored for F16 {
     unsafe fn load_first<I: Isa>(from: *const Self, count: usize) -> I::F32 {
         // SAFETY: the caller's duties are the same.
         unsafe { I::load_first_f16(from, count) }
-    }
-
-    fn cells(table: &'static Table) -> &'static Cells<Self> {
-        &table.f16
-    }
-
-    fn any_rows(rows: Rows<'_, Self>) -> AnyRows<'_> {
-        AnyRows::F16(rows)
-    }
-
-    fn typed_rows(rows: AnyRows<'_>) -> Option<Rows<'_, Self>> {
-        match rows {
-            AnyRows::F16(rows) => Some(rows),
-            AnyRows::F32(_) => None,
-        }
-    }
-
-    fn any_vector(row: &[Self]) -> Vector<'_> {
-        Vector::F16(row)
-    }
-
-    fn typed_vector(row: Vector<'_>) -> Option<&[Self]> {
-        match row {
-            Vector::F16(row) => Some(row),
-            Vector::F32(_) => None,
-        }
     }
 }

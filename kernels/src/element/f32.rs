@@ -1,14 +1,10 @@
 //! Binary32: stored as it is computed.
-use super::{Element, ElementType, plumbing::Stored};
-use crate::{
-    driver::Cells,
-    isa::{Isa, Table},
-    rows::{AnyRows, Rows, Vector},
-};
+use super::{Number, element};
+use crate::float::{self, Float, Isa};
 
-impl Element for f32 {
-    const TYPE: ElementType = ElementType::F32;
+element!(f32, F32, float::versions);
 
+impl Number for f32 {
     fn to_f32(self) -> f32 {
         self
     }
@@ -18,7 +14,7 @@ impl Element for f32 {
     }
 }
 
-impl Stored for f32 {
+impl Float for f32 {
     #[inline(always)]
     unsafe fn load<I: Isa>(from: *const Self) -> I::F32 {
         // SAFETY: the caller's duties are the same.
@@ -29,31 +25,5 @@ impl Stored for f32 {
     unsafe fn load_first<I: Isa>(from: *const Self, count: usize) -> I::F32 {
         // SAFETY: the caller's duties are the same.
         unsafe { I::load_first_f32(from, count) }
-    }
-
-    fn cells(table: &'static Table) -> &'static Cells<Self> {
-        &table.f32
-    }
-
-    fn any_rows(rows: Rows<'_, Self>) -> AnyRows<'_> {
-        AnyRows::F32(rows)
-    }
-
-    fn typed_rows(rows: AnyRows<'_>) -> Option<Rows<'_, Self>> {
-        match rows {
-            AnyRows::F32(rows) => Some(rows),
-            AnyRows::F16(_) => None,
-        }
-    }
-
-    fn any_vector(row: &[Self]) -> Vector<'_> {
-        Vector::F32(row)
-    }
-
-    fn typed_vector(row: Vector<'_>) -> Option<&[Self]> {
-        match row {
-            Vector::F32(row) => Some(row),
-            Vector::F16(_) => None,
-        }
     }
 }

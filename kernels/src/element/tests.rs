@@ -1,5 +1,5 @@
 //! Conversions over every binary16 number and every way of rounding to one.
-use super::{ELEMENTS, Element, ElementType, F16};
+use super::{Bf16, ELEMENTS, Element, ElementType, F16, Number};
 
 /// The value by the definition of binary16, in double precision.
 fn definition(bits: u16) -> f64 {
@@ -71,9 +71,45 @@ fn bits_are_seen_without_copying() {
 }
 
 #[test]
+fn every_bf16_widens_exactly_and_comes_back() {
+    for bits in 0..=u16::MAX {
+        let wide = Bf16(bits).to_f32();
+        assert_eq!(wide.to_bits(), u32::from(bits) << 16);
+        let back = Bf16::from_f32(wide).0;
+        assert_eq!(back, if wide.is_nan() { bits | 0x40 } else { bits });
+    }
+}
+
+#[test]
+fn rounding_to_bf16_is_to_nearest_with_ties_to_even() {
+    for low in 0..0x7f7fu16 {
+        let (a, b) = (Bf16(low).to_f32(), Bf16(low + 1).to_f32());
+        let middle = a + (b - a) / 2.0;
+        let even = if low.is_multiple_of(2) { low } else { low + 1 };
+        for sign in [0, 0x8000] {
+            let signed = |x: f32| if sign == 0 { x } else { -x };
+            assert_eq!(Bf16::from_f32(signed(middle)).0, even | sign, "middle above {low:#x}");
+            assert_eq!(Bf16::from_f32(signed(middle.next_down())).0, low | sign);
+            assert_eq!(Bf16::from_f32(signed(middle.next_up())).0, (low + 1) | sign);
+        }
+    }
+    assert_eq!(Bf16::from_f32(f32::MAX).0, 0x7f80, "past the range");
+    assert!(Bf16::from_f32(f32::from_bits(0x7f80_0001)).to_f32().is_nan(), "a NaN is not rounded to infinity");
+}
+
+#[test]
+fn bytes_round_to_nearest_and_stop_at_the_ends() {
+    for (value, signed, unsigned) in [(2.5, 2, 2), (-3.5, -4, 0), (1e9, 127, 255), (-1e9, -128, 0), (f32::NAN, 0, 0)] {
+        assert_eq!((i8::from_f32(value), u8::from_f32(value)), (signed, unsigned), "{value}");
+    }
+}
+
+#[test]
 fn types_name_themselves() {
-    assert_eq!(ELEMENTS.iter().map(|e| e.name()).collect::<Vec<_>>(), ["f32", "f16"]);
+    let names: Vec<&str> = ELEMENTS.iter().map(|element| element.name()).collect();
+    assert_eq!(names, ["f32", "f16", "bf16", "i8", "u8", "u4", "binary"]);
     assert_eq!((ElementType::F32.size_bytes(), ElementType::F16.size_bytes()), (size_of::<f32>(), size_of::<F16>()));
     assert_eq!((<f32 as Element>::TYPE, F16::TYPE), (ElementType::F32, ElementType::F16));
-    assert_eq!(<f32 as Element>::from_f32(0.1).to_f32(), 0.1);
+    assert_eq!(<f32 as Number>::from_f32(0.1).to_f32(), 0.1);
+    assert_eq!((ElementType::U4.components(), ElementType::Binary.components()), (2, 8));
 }

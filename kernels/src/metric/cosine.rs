@@ -1,6 +1,6 @@
 //! Cosine of the angle: the inner product over both lengths.
 use super::Op;
-use crate::isa::Lane;
+use crate::float::Lane;
 
 #[derive(Debug)]
 pub(crate) struct Cosine;
@@ -24,11 +24,4 @@ impl Op for Cosine {
         let cosine = sum / (query_square.sqrt() * row_square.sqrt());
         0.0 - cosine.clamp(-1.0, 1.0)
     }
-}
-
-#[cfg(test)]
-pub(crate) fn reference(a: &[f64], b: &[f64]) -> f64 {
-    let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
-    let (query_square, row_square) = (dot(a, a), dot(b, b));
-    if query_square == 0.0 || row_square == 0.0 { 0.0 } else { 0.0 - dot(a, b) / (query_square * row_square).sqrt() }
 }

@@ -1,6 +1,6 @@
 //! Inner product.
 use super::Op;
-use crate::isa::Lane;
+use crate::float::Lane;
 
 #[derive(Debug)]
 pub(crate) struct Ip;
@@ -18,9 +18,4 @@ impl Op for Ip {
         // A subtraction and not a negation: the sign of a zero sum depends on the order of underflows, the key's may not.
         0.0 - sum
     }
-}
-
-#[cfg(test)]
-pub(crate) fn reference(a: &[f64], b: &[f64]) -> f64 {
-    0.0 - a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>()
 }

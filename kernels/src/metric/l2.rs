@@ -1,6 +1,6 @@
 //! Squared Euclidean distance.
 use super::Op;
-use crate::isa::Lane;
+use crate::float::Lane;
 
 #[derive(Debug)]
 pub(crate) struct L2;
@@ -18,9 +18,4 @@ impl Op for L2 {
     fn key(sum: f32, _query_square: f32, _row_square: f32) -> f32 {
         sum
     }
-}
-
-#[cfg(test)]
-pub(crate) fn reference(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
 }

@@ -8,7 +8,7 @@ fn names_are_found_in_any_case() {
         assert_eq!(Metric::parse(&metric.name().to_lowercase()), Some(*metric));
         assert_eq!(metric.to_string(), metric.name());
     }
-    for unknown in ["", "L3", "L2 ", "cos", "HAMMING"] {
+    for unknown in ["", "L3", "L2 ", "cos", "JACCARD "] {
         assert_eq!(Metric::parse(unknown), None);
     }
 }

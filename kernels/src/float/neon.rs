@@ -10,8 +10,8 @@
 //! sweeps; a tile four queries by four rows of one column. Nothing overflows before f32 itself does.
 use std::arch::aarch64::*;
 
-use super::{Isa, Lane, table};
-use crate::element::F16;
+use super::lanes::{Isa, Lane, table};
+use crate::element::{Bf16, F16};
 
 pub(super) struct Neon;
 
@@ -19,6 +19,12 @@ pub(super) struct Neon;
 pub(super) struct F32x4(float32x4_t);
 
 impl F32x4 {
+    #[inline(always)]
+    unsafe fn widen_bf16(bits: uint16x4_t) -> Self {
+        // SAFETY: the caller's duty.
+        Self(unsafe { vreinterpretq_f32_u32(vshll_n_u16::<16>(bits)) })
+    }
+
     #[inline(always)]
     fn fold4<const COLUMNS: usize>(columns: &[Self; COLUMNS]) -> Self {
         // Each sum of sixteen is four registers.
@@ -95,25 +101,43 @@ impl Isa for Neon {
     #[inline(always)]
     unsafe fn load_first_f16(from: *const F16, count: usize) -> F32x4 {
         // SAFETY: the caller's duty; each arm reads `count` values.
-        unsafe {
-            let from = from.cast::<u16>();
-            let mut lanes = vld1_lane_u16::<0>(from, vdup_n_u16(0));
-            if count > 1 {
-                lanes = vld1_lane_u16::<1>(from.add(1), lanes);
-            }
-            if count > 2 {
-                lanes = vld1_lane_u16::<2>(from.add(2), lanes);
-            }
-            F32x4(vcvt_f32_f16(vreinterpret_f16_u16(lanes)))
+        unsafe { F32x4(vcvt_f32_f16(vreinterpret_f16_u16(first_u16(from.cast(), count)))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const Bf16) -> F32x4 {
+        // SAFETY: the caller's duty.
+        unsafe { F32x4::widen_bf16(vld1_u16(from.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first_bf16(from: *const Bf16, count: usize) -> F32x4 {
+        // SAFETY: the caller's duty.
+        unsafe { F32x4::widen_bf16(first_u16(from.cast(), count)) }
+    }
+}
+
+/// The first `count` 16-bit values, and zeros.
+///
+/// # Safety
+/// `count` is in `1..LANES`, and `count` values are readable at `from`.
+#[inline(always)]
+unsafe fn first_u16(from: *const u16, count: usize) -> uint16x4_t {
+    // SAFETY: the caller's duty.
+    unsafe {
+        let mut lanes = vld1_lane_u16::<0>(from, vdup_n_u16(0));
+        if count > 1 {
+            lanes = vld1_lane_u16::<1>(from.add(1), lanes);
         }
+        if count > 2 {
+            lanes = vld1_lane_u16::<2>(from.add(2), lanes);
+        }
+        lanes
     }
 }
 
 table! {
     isa: Neon,
-    name: "neon",
-    summary: "64-bit Arm with Advanced SIMD",
-    detect: is_aarch64_feature_detected,
     features: ["neon"],
     columns: 16,
     plain: { pair: 16, quad: 4, tile: 4 x 4 x 1 },

@@ -11,85 +11,14 @@ mod tests;
 
 use std::mem::MaybeUninit;
 
-use crate::{
-    element::Element,
-    isa::{Isa, Lane, STRIDE},
-    metric::{Ip, Metric, Op},
-    prefetch,
-    rows::Rows,
+use super::{
+    Float,
+    lanes::{Isa, Lane, STRIDE},
 };
-
-/// The kernels of one metric over one element type. The functions need the instruction set that they were compiled
-/// for, which is available because a table is only handed out when it is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Cell<E> {
-    pub(crate) pair: unsafe fn(*const E, *const E, usize) -> f32,
-    pub(crate) rows: unsafe fn(*const E, *const E, usize, usize, *mut f32),
-    pub(crate) gather: unsafe fn(*const E, *const E, usize, &[u32], *mut f32),
-    pub(crate) tile: unsafe fn(*const E, usize, *const E, usize, usize, *mut f32),
-}
-
-/// The kernels of every metric over one element type.
-#[derive(Debug)]
-pub struct Cells<E> {
-    pub(crate) l2: Cell<E>,
-    pub(crate) ip: Cell<E>,
-    pub(crate) cosine: Cell<E>,
-    pub(crate) square: unsafe fn(*const E, usize) -> f32,
-}
-
-impl<E: Element> Cells<E> {
-    pub(crate) const fn metric(&self, metric: Metric) -> Cell<E> {
-        match metric {
-            Metric::L2 => self.l2,
-            Metric::Ip => self.ip,
-            Metric::Cosine => self.cosine,
-        }
-    }
-
-    /// The square of the Euclidean norm.
-    pub(crate) fn square(&self, row: &[E]) -> f32 {
-        // SAFETY: the instruction set is available (see `Cell`), and pointer and length are those of a slice.
-        unsafe { (self.square)(row.as_ptr(), row.len()) }
-    }
-}
-
-impl<E: Element> Cell<E> {
-    #[inline]
-    pub(crate) fn pair(&self, a: &[E], b: &[E]) -> f32 {
-        assert_eq!(a.len(), b.len(), "vectors of different dimension");
-        // SAFETY: the instruction set is available (see `Cell`), and both slices have `a.len()` values.
-        unsafe { (self.pair)(a.as_ptr(), b.as_ptr(), a.len()) }
-    }
-
-    #[inline]
-    pub(crate) fn rows(&self, query: &[E], base: Rows<'_, E>, keys: &mut [f32]) {
-        assert_eq!(query.len(), base.dim(), "query and rows of different dimension");
-        assert_eq!(keys.len(), base.len(), "one key for each row");
-        // SAFETY: the instruction set is available; `base` holds `len * dim` values and `keys` room for `len`.
-        unsafe { (self.rows)(query.as_ptr(), base.data().as_ptr(), base.dim(), base.len(), keys.as_mut_ptr()) }
-    }
-
-    #[inline]
-    pub(crate) fn gather(&self, query: &[E], base: Rows<'_, E>, ids: &[u32], keys: &mut [f32]) {
-        assert_eq!(query.len(), base.dim(), "query and rows of different dimension");
-        assert_eq!(keys.len(), ids.len(), "one key for each id");
-        if let Some(largest) = ids.iter().copied().reduce(u32::max) {
-            assert!((largest as usize) < base.len(), "row {largest} of {}", base.len());
-        }
-        // SAFETY: the instruction set is available; each id was checked, and `keys` has room for one key each.
-        unsafe { (self.gather)(query.as_ptr(), base.data().as_ptr(), base.dim(), ids, keys.as_mut_ptr()) }
-    }
-
-    #[inline]
-    pub(crate) fn tile(&self, queries: Rows<'_, E>, base: Rows<'_, E>, keys: &mut [f32]) {
-        assert_eq!(queries.dim(), base.dim(), "queries and rows of different dimension");
-        assert_eq!(Some(keys.len()), queries.len().checked_mul(base.len()), "one key for each query and row");
-        let (query, row) = (queries.data().as_ptr(), base.data().as_ptr());
-        // SAFETY: the instruction set is available; both matrices hold `len * dim` values, `keys` the product of rows.
-        unsafe { (self.tile)(query, queries.len(), row, base.len(), base.dim(), keys.as_mut_ptr()) }
-    }
-}
+use crate::{
+    metric::{Ip, Op},
+    prefetch,
+};
 
 /// The sums of a block: each query with each row, and each row with itself where the metric needs it (else 0).
 struct Sums<const Q: usize, const R: usize> {
@@ -108,7 +37,7 @@ type Block<L, const Q: usize, const R: usize, const COLUMNS: usize> = [[[L; COLU
 /// The instruction set `I` is available, `COLUMNS * I::LANES` is [`STRIDE`], `GROUP` divides `COLUMNS`, and every
 /// pointer has `dim` readable values.
 #[inline(always)]
-unsafe fn block<I: Isa, M: Op, E: Element, const Q: usize, const R: usize, const COLUMNS: usize, const GROUP: usize>(
+unsafe fn block<I: Isa, M: Op, E: Float, const Q: usize, const R: usize, const COLUMNS: usize, const GROUP: usize>(
     queries: [*const E; Q],
     rows: [*const E; R],
     dim: usize,
@@ -152,7 +81,7 @@ unsafe fn block<I: Isa, M: Op, E: Element, const Q: usize, const R: usize, const
 /// The instruction set `I` is available, `(first + GROUP) * I::LANES` is at most [`STRIDE`], and every pointer has
 /// `dim` readable values.
 #[inline(always)]
-unsafe fn sweep<I: Isa, M: Op, E: Element, const Q: usize, const R: usize, const GROUP: usize>(
+unsafe fn sweep<I: Isa, M: Op, E: Float, const Q: usize, const R: usize, const GROUP: usize>(
     queries: [*const E; Q],
     rows: [*const E; R],
     dim: usize,
@@ -213,7 +142,7 @@ unsafe fn sweep<I: Isa, M: Op, E: Element, const Q: usize, const R: usize, const
 /// # Safety
 /// The instruction set is available and `count`, at least 1, values are readable at `from`.
 #[inline(always)]
-unsafe fn load_up_to<I: Isa, E: Element>(from: *const E, count: usize) -> I::F32 {
+unsafe fn load_up_to<I: Isa, E: Float>(from: *const E, count: usize) -> I::F32 {
     // SAFETY: passed on to the caller.
     unsafe { if count >= I::LANES { E::load::<I>(from) } else { E::load_first::<I>(from, count) } }
 }
@@ -254,7 +183,7 @@ unsafe fn totals<L: Lane, const COLUMNS: usize, const R: usize, const Q: usize>(
 /// # Safety
 /// The instruction set `I` is available and both pointers have `dim` readable values.
 #[inline(always)]
-pub(crate) unsafe fn pair<I: Isa, M: Op, E: Element, const COLUMNS: usize, const PAIR: usize>(
+pub(crate) unsafe fn pair<I: Isa, M: Op, E: Float, const COLUMNS: usize, const PAIR: usize>(
     a: *const E,
     b: *const E,
     dim: usize,
@@ -271,14 +200,14 @@ pub(crate) unsafe fn pair<I: Isa, M: Op, E: Element, const COLUMNS: usize, const
 /// # Safety
 /// The instruction set `I` is available and the pointer has `dim` readable values.
 #[inline(always)]
-pub(crate) unsafe fn square<I: Isa, E: Element, const COLUMNS: usize>(row: *const E, dim: usize) -> f32 {
+pub(crate) unsafe fn square<I: Isa, E: Float, const COLUMNS: usize>(row: *const E, dim: usize) -> f32 {
     // SAFETY: passed on to the caller.
     unsafe { block::<I, Ip, E, 1, 1, COLUMNS, COLUMNS>([row], [row], dim).cross[0][0] }
 }
 
 /// As [`pair`], with the query's square known.
 #[inline(always)]
-unsafe fn one<I: Isa, M: Op, E: Element, const COLUMNS: usize, const PAIR: usize>(
+unsafe fn one<I: Isa, M: Op, E: Float, const COLUMNS: usize, const PAIR: usize>(
     query: *const E,
     row: *const E,
     dim: usize,
@@ -291,7 +220,7 @@ unsafe fn one<I: Isa, M: Op, E: Element, const COLUMNS: usize, const PAIR: usize
 
 /// The keys of four rows, each vector of the query loaded once.
 #[inline(always)]
-unsafe fn four<I: Isa, M: Op, E: Element, const COLUMNS: usize, const QUAD: usize>(
+unsafe fn four<I: Isa, M: Op, E: Float, const COLUMNS: usize, const QUAD: usize>(
     query: *const E,
     rows: [*const E; 4],
     dim: usize,
@@ -306,69 +235,49 @@ unsafe fn four<I: Isa, M: Op, E: Element, const COLUMNS: usize, const QUAD: usiz
     keys
 }
 
-/// The keys of `count` rows, one after another.
+/// The keys of `count` rows: those that `ids` names, or the first ones where it is null. Rows named by id are asked for
+/// while earlier ones are computed; consecutive rows are left to the hardware's own prefetching.
 ///
 /// # Safety
-/// The instruction set `I` is available, `query` has `dim` readable values, `base` `count * dim`, and `keys` room for
-/// `count`.
+/// The instruction set `I` is available, `query` has `dim` readable values, `base` `dim` at each row that is asked for,
+/// `ids` is null or has `count` values, and `keys` has room for `count`.
 #[inline(always)]
-pub(crate) unsafe fn rows<I: Isa, M: Op, E: Element, const COLUMNS: usize, const PAIR: usize, const QUAD: usize>(
+pub(crate) unsafe fn many<I: Isa, M: Op, E: Float, const COLUMNS: usize, const PAIR: usize, const QUAD: usize>(
     query: *const E,
     base: *const E,
     dim: usize,
+    ids: *const u32,
     count: usize,
     keys: *mut f32,
 ) {
-    // SAFETY: passed on to the caller; `row` stays below `count`.
+    // SAFETY: passed on to the caller; every position asked for is below `count`.
     unsafe {
+        let row_at = |position: usize| {
+            let row = if ids.is_null() { position } else { *ids.add(position) as usize };
+            base.add(row * dim)
+        };
+        let ahead = if ids.is_null() { count } else { prefetch::AHEAD };
+        if !ids.is_null() {
+            for position in 0..ahead.min(count) {
+                prefetch::row(row_at(position), dim);
+            }
+        }
         let query_square = if M::SQUARES { square::<I, E, COLUMNS>(query, dim) } else { 0.0 };
         let mut row = 0;
         while row + 4 <= count {
-            let first = base.add(row * dim);
-            let row_at = [first, first.add(dim), first.add(2 * dim), first.add(3 * dim)];
-            let four = four::<I, M, E, COLUMNS, QUAD>(query, row_at, dim, query_square);
+            let mut later = row + ahead;
+            while later < count.min(row + ahead + 4) {
+                prefetch::row(row_at(later), dim);
+                later += 1;
+            }
+            let rows = [row_at(row), row_at(row + 1), row_at(row + 2), row_at(row + 3)];
+            let four = four::<I, M, E, COLUMNS, QUAD>(query, rows, dim, query_square);
             keys.add(row).cast::<[f32; 4]>().write_unaligned(four);
             row += 4;
         }
         while row < count {
-            keys.add(row).write(one::<I, M, E, COLUMNS, PAIR>(query, base.add(row * dim), dim, query_square));
+            keys.add(row).write(one::<I, M, E, COLUMNS, PAIR>(query, row_at(row), dim, query_square));
             row += 1;
-        }
-    }
-}
-
-/// The keys of chosen rows. The rows of later ids are asked for while four are computed.
-///
-/// # Safety
-/// The instruction set `I` is available, `query` has `dim` readable values, `base` `dim` at each id's row, and `keys`
-/// has room for `ids.len()`.
-#[inline(always)]
-pub(crate) unsafe fn gather<I: Isa, M: Op, E: Element, const COLUMNS: usize, const PAIR: usize, const QUAD: usize>(
-    query: *const E,
-    base: *const E,
-    dim: usize,
-    ids: &[u32],
-    keys: *mut f32,
-) {
-    // SAFETY: passed on to the caller.
-    unsafe {
-        let row_at = |id: u32| base.add(id as usize * dim);
-        for id in ids.iter().take(prefetch::AHEAD) {
-            prefetch::row(row_at(*id), dim);
-        }
-        let query_square = if M::SQUARES { square::<I, E, COLUMNS>(query, dim) } else { 0.0 };
-        let (quads, rest) = ids.as_chunks::<4>();
-        for (i, quad) in quads.iter().enumerate() {
-            for id in ids.iter().skip(4 * i + prefetch::AHEAD).take(4) {
-                prefetch::row(row_at(*id), dim);
-            }
-            let quad_at = [row_at(quad[0]), row_at(quad[1]), row_at(quad[2]), row_at(quad[3])];
-            let four = four::<I, M, E, COLUMNS, QUAD>(query, quad_at, dim, query_square);
-            keys.add(4 * i).cast::<[f32; 4]>().write_unaligned(four);
-        }
-        for (i, id) in rest.iter().enumerate() {
-            let key = one::<I, M, E, COLUMNS, PAIR>(query, row_at(*id), dim, query_square);
-            keys.add(4 * quads.len() + i).write(key);
         }
     }
 }
@@ -389,7 +298,7 @@ const QUERY_BLOCK: usize = 64;
 pub(crate) unsafe fn tile<
     I: Isa,
     M: Op,
-    E: Element,
+    E: Float,
     const COLUMNS: usize,
     const QUAD: usize,
     const Q: usize,
@@ -449,7 +358,7 @@ pub(crate) unsafe fn tile<
 
 /// The keys of `Q` queries with four rows, `R` rows at a time.
 #[inline(always)]
-unsafe fn strip<I: Isa, M: Op, E: Element, const COLUMNS: usize, const Q: usize, const R: usize, const GROUP: usize>(
+unsafe fn strip<I: Isa, M: Op, E: Float, const COLUMNS: usize, const Q: usize, const R: usize, const GROUP: usize>(
     queries: *const E,
     rows: [*const E; 4],
     dim: usize,

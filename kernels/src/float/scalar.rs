@@ -3,8 +3,8 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Isa, Lane, table};
-use crate::element::F16;
+use super::lanes::{Isa, Lane, table};
+use crate::element::{Bf16, F16};
 
 const LANES: usize = 16;
 
@@ -77,6 +77,15 @@ impl F32x16 {
     }
 
     #[inline(always)]
+    fn widen_bf16(numbers: [Bf16; LANES]) -> Self {
+        let mut lanes = [0.0; LANES];
+        for i in 0..LANES {
+            lanes[i] = numbers[i].to_f32();
+        }
+        Self(lanes)
+    }
+
+    #[inline(always)]
     fn widen(halves: [F16; LANES]) -> Self {
         let mut lanes = [0.0; LANES];
         for i in 0..LANES {
@@ -122,13 +131,24 @@ impl Isa for Scalar {
         unsafe { from.copy_to_nonoverlapping(lanes.as_mut_ptr(), count) };
         F32x16::widen(lanes)
     }
+
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const Bf16) -> F32x16 {
+        // SAFETY: the caller's duty.
+        F32x16::widen_bf16(unsafe { from.cast::<[Bf16; LANES]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    unsafe fn load_first_bf16(from: *const Bf16, count: usize) -> F32x16 {
+        let mut lanes = [Bf16(0); LANES];
+        // SAFETY: `count` is below `LANES` and that many values are readable.
+        unsafe { from.copy_to_nonoverlapping(lanes.as_mut_ptr(), count) };
+        F32x16::widen_bf16(lanes)
+    }
 }
 
 table! {
     isa: Scalar,
-    name: "scalar",
-    summary: "any CPU",
-    detect: none,
     features: [],
     columns: 4,
     plain: { pair: 1, quad: 1, tile: 4 x 4 x 1 },

@@ -10,8 +10,8 @@
 //! sixteen sums are more than enough. Nothing overflows before f32 itself does.
 use std::arch::x86_64::*;
 
-use super::{Isa, Lane, table};
-use crate::element::F16;
+use super::lanes::{Isa, Lane, table};
+use crate::element::{Bf16, F16};
 
 pub(super) struct Avx512;
 
@@ -19,6 +19,12 @@ pub(super) struct Avx512;
 pub(super) struct F32x16(__m512);
 
 impl F32x16 {
+    #[inline(always)]
+    unsafe fn widen_bf16(bits: __m256i) -> Self {
+        // SAFETY: the caller's duty.
+        Self(unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(bits))) })
+    }
+
     /// Four sums of sixteen into eight lanes.
     #[inline(always)]
     fn fold8<const COLUMNS: usize>(columns: &[Self; COLUMNS]) -> __m256 {
@@ -99,6 +105,18 @@ impl Isa for Avx512 {
         // SAFETY: the caller's duty; lanes that the mask leaves out are not accessed.
         F32x16(unsafe { _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(count), from.cast())) })
     }
+
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const Bf16) -> F32x16 {
+        // SAFETY: the caller's duty.
+        unsafe { F32x16::widen_bf16(_mm256_loadu_si256(from.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first_bf16(from: *const Bf16, count: usize) -> F32x16 {
+        // SAFETY: the caller's duty; lanes that the mask leaves out are not accessed.
+        unsafe { F32x16::widen_bf16(_mm256_maskz_loadu_epi16(first(count), from.cast())) }
+    }
 }
 
 /// The mask of the first `count` lanes.
@@ -109,9 +127,6 @@ const fn first(count: usize) -> __mmask16 {
 
 table! {
     isa: Avx512,
-    name: "avx512",
-    summary: "x86-64 with AVX-512 F, BW, VL and DQ",
-    detect: is_x86_feature_detected,
     features: ["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq"],
     columns: 4,
     plain: { pair: 4, quad: 4, tile: 4 x 4 x 1 },

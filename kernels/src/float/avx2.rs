@@ -11,8 +11,8 @@
 //! tile three queries by four rows of one column. Nothing overflows before f32 itself does.
 use std::arch::x86_64::*;
 
-use super::{Isa, Lane, table};
-use crate::element::F16;
+use super::lanes::{Isa, Lane, table};
+use crate::element::{Bf16, F16};
 
 const LANES: usize = 8;
 
@@ -22,6 +22,12 @@ pub(super) struct Avx2;
 pub(super) struct F32x8(__m256);
 
 impl F32x8 {
+    #[inline(always)]
+    unsafe fn widen_bf16(bits: __m128i) -> Self {
+        // SAFETY: the caller's duty.
+        Self(unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(bits))) })
+    }
+
     #[inline(always)]
     fn fold4<const COLUMNS: usize>(columns: &[Self; COLUMNS]) -> __m128 {
         // Each sum of sixteen is a low and a high register.
@@ -100,27 +106,46 @@ impl Isa for Avx2 {
 
     #[inline(always)]
     unsafe fn load_first_f16(from: *const F16, count: usize) -> F32x8 {
-        // There is no masked load of 16-bit lanes, and a copy through memory would stall on the store.
-        // SAFETY: the reads are of values `0..4`, `count - 4..count`, or single ones below `count`.
-        unsafe {
-            let four = |at: usize| from.add(at).cast::<u64>().read_unaligned();
-            let (low, high) = match count {
-                1 => (u64::from((*from).0), 0),
-                2 => (u64::from(from.cast::<u32>().read_unaligned()), 0),
-                3 => (u64::from(from.cast::<u32>().read_unaligned()) | (u64::from((*from.add(2)).0) << 32), 0),
-                4 => (four(0), 0),
-                _ => (four(0), four(count - 4) >> (16 * (LANES - count))),
-            };
-            F32x8(_mm256_cvtph_ps(_mm_set_epi64x(high.cast_signed(), low.cast_signed())))
-        }
+        // SAFETY: the caller's duty.
+        F32x8(unsafe { _mm256_cvtph_ps(first_u16(from.cast(), count)) })
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const Bf16) -> F32x8 {
+        // SAFETY: the caller's duty.
+        unsafe { F32x8::widen_bf16(_mm_loadu_si128(from.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first_bf16(from: *const Bf16, count: usize) -> F32x8 {
+        // SAFETY: the caller's duty.
+        unsafe { F32x8::widen_bf16(first_u16(from.cast(), count)) }
+    }
+}
+
+/// The first `count` 16-bit values, and zeros. There is no masked load of 16-bit lanes, and a copy through memory would
+/// stall on the store.
+///
+/// # Safety
+/// The instruction set is available, `count` is in `1..LANES`, and `count` values are readable at `from`.
+#[inline(always)]
+unsafe fn first_u16(from: *const u16, count: usize) -> __m128i {
+    // SAFETY: the reads are of values `0..4`, `count - 4..count`, or single ones below `count`.
+    unsafe {
+        let four = |at: usize| from.add(at).cast::<u64>().read_unaligned();
+        let (low, high) = match count {
+            1 => (u64::from(*from), 0),
+            2 => (u64::from(from.cast::<u32>().read_unaligned()), 0),
+            3 => (u64::from(from.cast::<u32>().read_unaligned()) | (u64::from(*from.add(2)) << 32), 0),
+            4 => (four(0), 0),
+            _ => (four(0), four(count - 4) >> (16 * (LANES - count))),
+        };
+        _mm_set_epi64x(high.cast_signed(), low.cast_signed())
     }
 }
 
 table! {
     isa: Avx2,
-    name: "avx2",
-    summary: "x86-64 with AVX2, FMA and F16C",
-    detect: is_x86_feature_detected,
     features: ["avx2", "fma", "f16c"],
     columns: 8,
     plain: { pair: 8, quad: 2, tile: 3 x 4 x 1 },

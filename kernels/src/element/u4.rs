@@ -1,0 +1,28 @@
+//! Two unsigned numbers of four bits in a byte.
+use super::element;
+use crate::int;
+
+/// Two unsigned numbers of four bits, the first in the low half of the byte.
+#[repr(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+pub struct U4(pub u8);
+
+impl U4 {
+    /// Two numbers in one unit; each is cut to its low four bits.
+    pub const fn new(first: u8, second: u8) -> Self {
+        Self((first & 0xf) | (second << 4))
+    }
+
+    /// The two numbers, each 0 to 15.
+    pub const fn values(self) -> [u8; 2] {
+        [self.0 & 0xf, self.0 >> 4]
+    }
+
+    /// Looks at stored bytes as numbers, without copying.
+    pub const fn from_bytes_slice(bytes: &[u8]) -> &[Self] {
+        // SAFETY: `U4` is `repr(transparent)` over `u8` and every bit pattern is valid.
+        unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
+    }
+}
+
+element!(U4, U4, int::versions);
