@@ -60,6 +60,8 @@ pub enum TruthError {
         /// The row.
         row: usize,
     },
+    /// The metric is not defined over numbers.
+    Metric(Metric),
     /// The file of an earlier result is of no use.
     Cache(CacheError),
 }
@@ -71,6 +73,7 @@ impl fmt::Display for TruthError {
             Self::Rows { rows } => write!(f, "{rows} rows are more than 32-bit row numbers can tell apart"),
             Self::Dim { base, queries } => write!(f, "queries of dimension {queries} against a base of {base}"),
             Self::NotFinite { part, row } => write!(f, "{part} row {row} holds a value that is not finite"),
+            Self::Metric(metric) => write!(f, "metric {metric} is not defined over f32 vectors"),
             Self::Cache(error) => write!(f, "{error}"),
         }
     }
@@ -80,7 +83,7 @@ impl std::error::Error for TruthError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Cache(error) => Some(error),
-            Self::K { .. } | Self::Rows { .. } | Self::Dim { .. } | Self::NotFinite { .. } => None,
+            Self::K { .. } | Self::Rows { .. } | Self::Dim { .. } | Self::NotFinite { .. } | Self::Metric(_) => None,
         }
     }
 }
@@ -147,6 +150,7 @@ pub fn exact(
     k: usize,
     threads: NonZeroUsize,
 ) -> Result<Truth, TruthError> {
+    let measure = Measure::of(metric)?;
     if k == 0 || k > base.len() {
         return Err(TruthError::K { k, rows: base.len() });
     }
@@ -161,7 +165,7 @@ pub fn exact(
             return Err(TruthError::NotFinite { part, row: at / rows.dim() });
         }
     }
-    let job = Job { metric, base, norms: norms(metric, base), queries, k };
+    let job = Job { measure, base, norms: norms(measure, base), queries, k };
     let blocks = queries.len().div_ceil(QUERY_BLOCK);
     let next = AtomicUsize::new(0);
     let mut done: Vec<(usize, Vec<u32>)> = thread::scope(|scope| {
@@ -204,8 +208,32 @@ impl PartialOrd for Place {
     }
 }
 
+/// What is compared: the metrics that are defined over numbers.
+#[derive(Clone, Copy, PartialEq)]
+enum Measure {
+    SquaredDistance,
+    Product,
+    Angle,
+}
+
+impl Measure {
+    const fn of(metric: Metric) -> Result<Self, TruthError> {
+        match metric {
+            Metric::L2 => Ok(Self::SquaredDistance),
+            Metric::Ip => Ok(Self::Product),
+            Metric::Cosine => Ok(Self::Angle),
+            Metric::Hamming
+            | Metric::Jaccard
+            | Metric::Tanimoto
+            | Metric::Substructure
+            | Metric::Superstructure
+            | Metric::MhJaccard => Err(TruthError::Metric(metric)),
+        }
+    }
+}
+
 struct Job<'a> {
-    metric: Metric,
+    measure: Measure,
     base: Rows<'a, f32>,
     /// Length of every base row; empty where the metric has no use for it.
     norms: Vec<f64>,
@@ -235,10 +263,10 @@ impl Job<'_> {
     fn key(&self, query: &[f64], length: f64, id: usize) -> f64 {
         let row = self.base.row(id);
         // Adding zero turns a negative zero, which the total order would put first, into the plain one.
-        match self.metric {
-            Metric::L2 => squared_distance(query, row),
-            Metric::Ip => -dot(query, row) + 0.0,
-            Metric::Cosine => {
+        match self.measure {
+            Measure::SquaredDistance => squared_distance(query, row),
+            Measure::Product => -dot(query, row) + 0.0,
+            Measure::Angle => {
                 let lengths = length * self.norms[id];
                 if lengths > 0.0 { -(dot(query, row) / lengths) + 0.0 } else { 0.0 }
             }
@@ -256,12 +284,12 @@ fn offer(heap: &mut BinaryHeap<Place>, k: usize, place: Place) {
     }
 }
 
-fn norms(metric: Metric, base: Rows<'_, f32>) -> Vec<f64> {
-    match metric {
-        Metric::Cosine => (0..base.len())
+fn norms(measure: Measure, base: Rows<'_, f32>) -> Vec<f64> {
+    match measure {
+        Measure::Angle => (0..base.len())
             .map(|id| base.row(id).iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>().sqrt())
             .collect(),
-        Metric::L2 | Metric::Ip => Vec::new(),
+        Measure::SquaredDistance | Measure::Product => Vec::new(),
     }
 }
 

@@ -57,8 +57,9 @@ use store::StoreError;
 /// The specification of an index definition on a field, checked.
 fn index_spec(factory: &'static dyn IndexFactory, field: &Field, definition: &IndexRecord) -> Result<Spec> {
     let element = if field.data_type == DataType::Float16Vector { ElementType::F16 } else { ElementType::F32 };
-    let metric = Metric::parse(&definition.metric).ok_or_else(|| {
-        let known: Vec<_> = elanus_kernels::METRICS.iter().map(|metric| metric.name()).collect();
+    let fits = |metric: &Metric| element.supports(*metric);
+    let metric = Metric::parse(&definition.metric).filter(fits).ok_or_else(|| {
+        let known: Vec<_> = elanus_kernels::METRICS.iter().filter(|m| fits(m)).map(|metric| metric.name()).collect();
         let text = format!("metric type {} is not supported, known are {}", definition.metric, known.join(", "));
         Error::invalid(Subject::IndexParameter, text)
     })?;

@@ -1,15 +1,16 @@
 //! Checks of what callers hand in, shared by the index types.
 
-use elanus_kernels::{AnyRows, BitmapView, Element, ElementType, F16, Kernel, KernelError, Metric, TopK, Vector};
+use elanus_kernels::{AnyRows, BitmapView, ElementType, KernelError, Metric, Number, TopK, Vector, dispatch};
 
 use crate::{OpenError, Search, SearchError, Spec};
 
 /// Whether a distance kernel can be had at all.
 pub(crate) fn kernel(element: ElementType, metric: Metric) -> Result<(), KernelError> {
-    match element {
-        ElementType::F32 => Kernel::<f32>::new(metric).map(drop),
-        ElementType::F16 => Kernel::<F16>::new(metric).map(drop),
+    if element.supports(metric) {
+        dispatch::choice()?;
+        return Ok(());
     }
+    Err(KernelError::Unsupported { metric, element })
 }
 
 /// Whether the spec is of the factory called `name`.
@@ -74,12 +75,15 @@ pub(crate) fn finite(query: Vector<'_>) -> Result<(), SearchError> {
     let found = match query {
         Vector::F32(values) => first_bad(values),
         Vector::F16(values) => first_bad(values),
+        Vector::Bf16(values) => first_bad(values),
+        // Bytes have no other values.
+        Vector::I8(_) | Vector::U8(_) | Vector::U4(_) | Vector::Binary(_) => None,
     };
     found.map_or(Ok(()), |(position, value)| Err(SearchError::NotFinite { position, value }))
 }
 
 /// The first value that is NaN or infinite.
-fn first_bad<E: Element>(values: &[E]) -> Option<(usize, f32)> {
+fn first_bad<E: Number>(values: &[E]) -> Option<(usize, f32)> {
     // The sum of zero times each value is zero unless one of them is not finite, and needs no branch for each.
     if values.iter().map(|value| value.to_f32() * 0.0).sum::<f32>() == 0.0 {
         return None;
@@ -88,6 +92,6 @@ fn first_bad<E: Element>(values: &[E]) -> Option<(usize, f32)> {
 }
 
 /// Whether every value is a finite number.
-pub(crate) fn all_finite<E: Element>(values: &[E]) -> bool {
+pub(crate) fn all_finite<E: Number>(values: &[E]) -> bool {
     first_bad(values).is_none()
 }

@@ -323,6 +323,11 @@ fn element_number(element: ElementType) -> u64 {
     match element {
         ElementType::F32 => 1,
         ElementType::F16 => 2,
+        ElementType::Bf16 => 3,
+        ElementType::I8 => 4,
+        ElementType::U8 => 5,
+        ElementType::U4 => 6,
+        ElementType::Binary => 7,
     }
 }
 
@@ -331,6 +336,12 @@ fn metric_number(metric: Metric) -> u64 {
         Metric::L2 => 1,
         Metric::Ip => 2,
         Metric::Cosine => 3,
+        Metric::Hamming => 4,
+        Metric::Jaccard => 5,
+        Metric::Tanimoto => 6,
+        Metric::Substructure => 7,
+        Metric::Superstructure => 8,
+        Metric::MhJaccard => 9,
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use elanus_kernels::{AnyRows, Bitmap, BitmapView, Element, ElementType, Kernel, Metric, Rows, TopK, Vector};
+use elanus_kernels::{
+    AnyRows, Bitmap, BitmapView, Element, ElementType, Kernel, Metric, Rows, TopK, Vector, with_element,
+};
 
 use crate::array::Array;
 use crate::check;
@@ -40,8 +42,8 @@ impl IndexFactory for Flat {
         &[]
     }
 
-    fn supports(&self, _element: ElementType, _metric: Metric) -> bool {
-        true
+    fn supports(&self, element: ElementType, metric: Metric) -> bool {
+        element.supports(metric)
     }
 
     fn build(
@@ -197,17 +199,10 @@ pub fn scan_many(
     (0..queries.len()).try_for_each(|i| check::finite(queries.row(i)))?;
     check::ids(rows, first_id, filter)?;
     let keep = Keep { filter, present: None, first: first_id as usize };
-    match (rows, queries) {
-        (AnyRows::F32(rows), AnyRows::F32(queries)) => {
-            Scan::new(rows, first_id, metric, keep, range, cancel)?.many(queries, outs)
-        }
-        (AnyRows::F16(rows), AnyRows::F16(queries)) => {
-            Scan::new(rows, first_id, metric, keep, range, cancel)?.many(queries, outs)
-        }
-        (AnyRows::F32(_) | AnyRows::F16(_), _) => {
-            Err(SearchError::Element { want: rows.element(), got: queries.element() })
-        }
-    }
+    with_element!(AnyRows, rows, typed => match queries.typed() {
+        Some(queries) => Scan::new(typed, first_id, metric, keep, range, cancel)?.many(queries, outs),
+        None => Err(SearchError::Element { want: rows.element(), got: queries.element() }),
+    })
 }
 
 /// [`scan`] of checked arguments.
@@ -222,17 +217,10 @@ fn scan_any(
     cancel: &Cancel,
     out: &mut TopK,
 ) -> Result<Stats, SearchError> {
-    match (rows, query) {
-        (AnyRows::F32(rows), Vector::F32(query)) => {
-            Scan::new(rows, first_id, metric, keep, range, cancel)?.one(query, out)
-        }
-        (AnyRows::F16(rows), Vector::F16(query)) => {
-            Scan::new(rows, first_id, metric, keep, range, cancel)?.one(query, out)
-        }
-        (AnyRows::F32(_) | AnyRows::F16(_), _) => {
-            Err(SearchError::Element { want: rows.element(), got: query.element() })
-        }
-    }
+    with_element!(AnyRows, rows, typed => match query.typed() {
+        Some(query) => Scan::new(typed, first_id, metric, keep, range, cancel)?.one(query, out),
+        None => Err(SearchError::Element { want: rows.element(), got: query.element() }),
+    })
 }
 
 /// An exact scan over typed rows.

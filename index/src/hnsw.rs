@@ -11,7 +11,9 @@ mod scorer;
 mod search;
 mod walk;
 
-use elanus_kernels::{AnyRows, Bitmap, BitmapView, Element, ElementType, Kernel, Metric, Rows, TopK, Vector};
+use elanus_kernels::{
+    AnyRows, Bitmap, BitmapView, ElementType, F16, Kernel, KernelError, Metric, Number, Rows, TopK, Vector,
+};
 use std::io::{self, Write};
 
 pub(crate) use beam::{Candidate, Heaps, MAX_NODE, Sorted};
@@ -75,9 +77,7 @@ impl IndexFactory for Hnsw {
     }
 
     fn supports(&self, element: ElementType, metric: Metric) -> bool {
-        match (element, metric) {
-            (ElementType::F32 | ElementType::F16, Metric::L2 | Metric::Ip | Metric::Cosine) => true,
-        }
+        matches!(element, ElementType::F32 | ElementType::F16) && element.supports(metric)
     }
 
     fn build(
@@ -140,10 +140,13 @@ impl HnswIndex {
         match rows {
             AnyRows::F32(rows) => Self::build_typed(spec, shape, rows, present, cx),
             AnyRows::F16(rows) => Self::build_typed(spec, shape, rows, present, cx),
+            AnyRows::Bf16(_) | AnyRows::I8(_) | AnyRows::U8(_) | AnyRows::U4(_) | AnyRows::Binary(_) => {
+                Err(KernelError::Unsupported { metric: spec.metric(), element: rows.element() }.into())
+            }
         }
     }
 
-    fn build_typed<E: Element>(
+    fn build_typed<E: Number>(
         spec: &Spec,
         shape: Shape,
         rows: Rows<'_, E>,
@@ -155,10 +158,8 @@ impl HnswIndex {
         }
         (cx.progress)(0, rows.len() as u64);
         let kernel = Kernel::<E>::new(spec.metric())?;
-        let mut norms: Vec<f32> = match spec.metric() {
-            Metric::Cosine => rows.iter().map(|row| kernel.norm(row)).collect(),
-            Metric::L2 | Metric::Ip => Vec::new(),
-        };
+        let beside = spec.metric() == Metric::Cosine;
+        let mut norms: Vec<f32> = rows.iter().filter(|_| beside).map(|row| kernel.norm(row)).collect();
         // A row that is not finite has no place among neighbours: its keys are NaN or infinite.
         let usable = Bitmap::from_fn(rows.len(), |i| {
             present.is_none_or(|bits| bits.get(i))
@@ -218,13 +219,13 @@ impl Index for HnswIndex {
         out: &mut TopK,
     ) -> Result<Stats, SearchError> {
         check::search(&self.spec, self.rows, rows, query, search, out)?;
-        match (rows, query) {
-            (AnyRows::F32(rows), Vector::F32(query)) => self.search_typed(rows, query, search, scratch, out),
-            (AnyRows::F16(rows), Vector::F16(query)) => self.search_typed(rows, query, search, scratch, out),
-            (AnyRows::F32(_) | AnyRows::F16(_), _) => {
-                Err(SearchError::Element { want: rows.element(), got: query.element() })
-            }
+        if let (Some(rows), Some(query)) = (rows.typed::<f32>(), query.typed()) {
+            return self.search_typed(rows, query, search, scratch, out);
         }
+        if let (Some(rows), Some(query)) = (rows.typed::<F16>(), query.typed()) {
+            return self.search_typed(rows, query, search, scratch, out);
+        }
+        Err(SearchError::Element { want: self.spec.element(), got: query.element() })
     }
 
     fn save(&self, out: &mut dyn Write) -> io::Result<()> {

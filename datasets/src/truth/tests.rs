@@ -22,11 +22,17 @@ fn plain_key(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
     let pairs = || a.iter().zip(b).map(|(&a, &b)| (f64::from(a), f64::from(b)));
     let dot: f64 = pairs().map(|(a, b)| a * b).sum();
     let (aa, bb): (f64, f64) = (pairs().map(|(a, _)| a * a).sum(), pairs().map(|(_, b)| b * b).sum());
-    match metric {
-        Metric::L2 => pairs().map(|(a, b)| (a - b) * (a - b)).sum(),
-        Metric::Ip => -dot,
-        Metric::Cosine => -dot / (aa * bb).sqrt(),
+    if metric == Metric::L2 {
+        return pairs().map(|(a, b)| (a - b) * (a - b)).sum();
     }
+    if metric == Metric::Ip { -dot } else { -dot / (aa * bb).sqrt() }
+}
+
+#[test]
+fn metrics_that_are_not_over_numbers_are_refused() {
+    let base = uniform(4, 2, 1);
+    let refused = exact(Metric::Hamming, rows(&base, 2), rows(&base, 2), 1, threads(1)).unwrap_err();
+    assert_eq!(refused.to_string(), "metric HAMMING is not defined over f32 vectors");
 }
 
 #[test]

@@ -159,9 +159,10 @@ fn fuse(ranker: &Ranker, routes: &[Route], query: usize) -> Vec<(f64, RowAt)> {
 fn comparable(metric: Metric, score: f32, norm: bool) -> f64 {
     let score = f64::from(score);
     match metric {
-        Metric::L2 => 1.0 - 2.0 * score.atan() / std::f64::consts::PI,
+        Metric::L2 | Metric::Hamming => 1.0 - 2.0 * score.atan() / std::f64::consts::PI,
+        Metric::Jaccard | Metric::Substructure | Metric::Superstructure | Metric::MhJaccard => 1.0 - score,
         Metric::Ip if norm => 0.5 + score.atan() / std::f64::consts::PI,
         Metric::Cosine if norm => f64::midpoint(1.0, score),
-        Metric::Ip | Metric::Cosine => score,
+        Metric::Ip | Metric::Cosine | Metric::Tanimoto => score,
     }
 }

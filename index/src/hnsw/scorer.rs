@@ -30,11 +30,8 @@ pub(crate) struct Query<'a, E> {
 impl<'a, E: Element> Scorer<'a, E> {
     /// Compares rows with queries by the index's metric; `norms` are the rows' inverse norms for cosine.
     pub(crate) fn new(metric: Metric, rows: Rows<'a, E>, norms: &'a [f32]) -> Result<Self, KernelError> {
-        let (metric, beside) = match metric {
-            Metric::L2 => (Metric::L2, Beside::None),
-            Metric::Ip => (Metric::Ip, Beside::None),
-            Metric::Cosine => (Metric::Ip, Beside::Norms(norms)),
-        };
+        let (metric, beside) =
+            if metric == Metric::Cosine { (Metric::Ip, Beside::Norms(norms)) } else { (metric, Beside::None) };
         Ok(Self { kernel: Kernel::new(metric)?, rows, beside })
     }
 

@@ -112,10 +112,8 @@ impl HnswIndex {
 
 /// A range that also takes keys which rounding may have moved out of it.
 fn loosened(range: KeyRange, metric: Metric) -> KeyRange {
-    match metric {
-        Metric::L2 | Metric::Ip => range,
-        Metric::Cosine => KeyRange { lower: range.lower - COSINE_SLACK, upper: range.upper + COSINE_SLACK },
-    }
+    let slack = if metric == Metric::Cosine { COSINE_SLACK } else { 0.0 };
+    KeyRange { lower: range.lower - slack, upper: range.upper + slack }
 }
 
 /// Compares all rows that match.

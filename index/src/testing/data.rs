@@ -1,7 +1,10 @@
 //! Made-up vectors, a plain reference over them, and short ways to build and search.
 
 use elanus_kernels::rng::Rng;
-use elanus_kernels::{AnyRows, BitmapView, Element, ElementType, F16, Kernel, Metric, Neighbor, Rows, TopK, Vector};
+use elanus_kernels::{
+    AnyRows, Bf16, Binary, BitmapView, Element, ElementType, F16, Kernel, Metric, Neighbor, Number, Rows, TopK, U4,
+    Vector, with_element,
+};
 use rayon::ThreadPoolBuilder;
 
 use crate::{
@@ -13,28 +16,61 @@ use crate::{
 enum Values {
     F32(Vec<f32>),
     F16(Vec<F16>),
+    Bf16(Vec<Bf16>),
+    I8(Vec<i8>),
+    U8(Vec<u8>),
+    U4(Vec<U4>),
+    Binary(Vec<Binary>),
 }
 
 impl Values {
+    /// Numbers of about unit size as units of `element`, one for one; bytes are spread over their range.
     fn of(element: ElementType, values: &[f32]) -> Self {
+        fn numbers<E: Number>(values: &[f32]) -> Vec<E> {
+            values.iter().map(|value| E::from_f32(*value)).collect()
+        }
+        let bytes = || values.iter().map(|value| u8::from_f32(value * 32.0 + 128.0));
         match element {
             ElementType::F32 => Self::F32(values.to_vec()),
-            ElementType::F16 => Self::F16(values.iter().map(|value| <F16 as Element>::from_f32(*value)).collect()),
+            ElementType::F16 => Self::F16(numbers(values)),
+            ElementType::Bf16 => Self::Bf16(numbers(values)),
+            ElementType::I8 => Self::I8(values.iter().map(|value| i8::from_f32(value * 32.0)).collect()),
+            ElementType::U8 => Self::U8(bytes().collect()),
+            ElementType::U4 => Self::U4(bytes().map(U4).collect()),
+            ElementType::Binary => Self::Binary(bytes().map(Binary).collect()),
         }
     }
 
     fn rows(&self, dim: usize) -> AnyRows<'_> {
+        fn view<E: Element>(values: &[E], dim: usize) -> AnyRows<'_> {
+            Rows::new(values, dim).expect("whole rows").into()
+        }
         match self {
-            Self::F32(values) => AnyRows::F32(Rows::new(values, dim).expect("whole rows")),
-            Self::F16(values) => AnyRows::F16(Rows::new(values, dim).expect("whole rows")),
+            Self::F32(values) => view(values, dim),
+            Self::F16(values) => view(values, dim),
+            Self::Bf16(values) => view(values, dim),
+            Self::I8(values) => view(values, dim),
+            Self::U8(values) => view(values, dim),
+            Self::U4(values) => view(values, dim),
+            Self::Binary(values) => view(values, dim),
         }
     }
 
-    /// The values as they are after rounding to the element type.
+    /// Every component, after rounding to the element type.
     fn exact(&self) -> Vec<f64> {
+        fn numbers<E: Number>(values: &[E]) -> Vec<f64> {
+            values.iter().map(|value| f64::from(value.to_f32())).collect()
+        }
         match self {
-            Self::F32(values) => values.iter().map(|value| f64::from(*value)).collect(),
-            Self::F16(values) => values.iter().map(|value| f64::from(Element::to_f32(*value))).collect(),
+            Self::F32(values) => numbers(values),
+            Self::F16(values) => numbers(values),
+            Self::Bf16(values) => numbers(values),
+            Self::I8(values) => numbers(values),
+            Self::U8(values) => numbers(values),
+            Self::U4(values) => values.iter().flat_map(|pair| pair.values()).map(f64::from).collect(),
+            Self::Binary(values) => {
+                values.iter().flat_map(|byte| (0..8).map(|bit| f64::from(byte.0 >> bit & 1))).collect()
+            }
         }
     }
 }
@@ -94,15 +130,12 @@ impl Fixture {
 
     /// How many queries there are.
     pub fn query_count(&self) -> usize {
-        self.exact_queries.len() / self.dim
+        self.queries().len()
     }
 
     /// A query.
     pub fn query(&self, i: usize) -> Vector<'_> {
-        match self.queries.rows(self.dim) {
-            AnyRows::F32(rows) => Vector::F32(rows.row(i)),
-            AnyRows::F16(rows) => Vector::F16(rows.row(i)),
-        }
+        self.queries.rows(self.dim).row(i)
     }
 
     /// All queries.
@@ -112,27 +145,40 @@ impl Fixture {
 
     /// The key between a query and a row by the definition of the metric.
     pub fn key(&self, query: usize, row: usize) -> f64 {
-        let query = &self.exact_queries[query * self.dim..][..self.dim];
-        let row = &self.exact_rows[row * self.dim..][..self.dim];
+        let components = self.dim * self.element.components();
+        let query = &self.exact_queries[query * components..][..components];
+        let row = &self.exact_rows[row * components..][..components];
         let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let differing = || query.iter().zip(row).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
+        // Of sets of one bits.
+        let union = product(query, query) + product(row, row) - product(query, row);
         match self.metric {
-            Metric::L2 => query.iter().zip(row).map(|(a, b)| (a - b) * (a - b)).sum(),
+            Metric::L2 | Metric::Hamming => differing(),
             Metric::Ip => -product(query, row),
             Metric::Cosine => {
                 let norms = (product(query, query) * product(row, row)).sqrt();
                 if norms == 0.0 { 0.0 } else { -product(query, row) / norms }
             }
+            Metric::Jaccard if union == 0.0 => 0.0,
+            Metric::Jaccard => 1.0 - product(query, row) / union,
+            Metric::Tanimoto if union == 0.0 => -1.0,
+            Metric::Tanimoto => -product(query, row) / union,
+            Metric::Substructure => f64::from(product(query, row) < product(row, row)),
+            Metric::Superstructure => f64::from(product(query, row) < product(query, query)),
+            Metric::MhJaccard => {
+                let words = query.chunks(32).zip(row.chunks(32));
+                words.clone().filter(|(a, b)| a != b).count() as f64 / words.count() as f64
+            }
         }
     }
 
     /// The key between a query and a row by the kernels.
-    fn pair(&self, query: usize, row: usize) -> f32 {
-        let kernel = "a kernel can be had";
-        let key = match (self.query(query), self.rows().row(row)) {
-            (Vector::F32(a), Vector::F32(b)) => Kernel::new(self.metric).expect(kernel).pair(a, b),
-            (Vector::F16(a), Vector::F16(b)) => Kernel::new(self.metric).expect(kernel).pair(a, b),
-            (Vector::F32(_) | Vector::F16(_), _) => unreachable!("rows and queries are of one type"),
-        };
+    pub(super) fn pair(&self, query: usize, row: usize) -> f32 {
+        let (query, rows) = (self.query(query), self.rows());
+        let key = with_element!(Vector, query, query => {
+            let rows = rows.typed().expect("rows and queries are of one type");
+            Kernel::new(self.metric).expect("a kernel can be had").pair(query, rows.row(row))
+        });
         // Zero has two signs, and a walk knows one.
         key + 0.0
     }
