@@ -32,6 +32,13 @@ static RULES: &[Rule] = &[
     Rule { name: "elanus-shaders", ours: &[], ours_in_tests: &[], required: Some(&[]), refused: ASYNC },
     Rule { name: "elanus-kernels", ours: &["elanus-shaders"], ours_in_tests: &[], required: Some(&[]), refused: ASYNC },
     Rule {
+        name: "elanus-kernels-c",
+        ours: &["elanus-kernels"],
+        ours_in_tests: &[],
+        required: Some(&[]),
+        refused: ASYNC,
+    },
+    Rule {
         name: "elanus-index",
         ours: &["elanus-kernels"],
         ours_in_tests: &["elanus-datasets"],
@@ -62,7 +69,7 @@ static RULES: &[Rule] = &[
     },
     Rule { name: "elanus-benches", ours: ALL, ours_in_tests: &[], required: None, refused: &[] },
     Rule { name: "elanus-tests", ours: ALL, ours_in_tests: &[], required: None, refused: &[] },
-    Rule { name: "xtask", ours: &[], ours_in_tests: &[], required: Some(&["serde_json"]), refused: ASYNC },
+    Rule { name: "xtask", ours: &[], ours_in_tests: &[], required: Some(&["serde_json", "syn"]), refused: ASYNC },
 ];
 
 /// For crates that nothing depends on.

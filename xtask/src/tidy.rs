@@ -28,6 +28,7 @@ const DEPTH: usize = 3;
 /// Where `unsafe` may stand. Everywhere else there is another way.
 const UNSAFE_PATHS: &[&str] = &[
     "kernels/",
+    "kernels-c/",
     "benches/kernels",
     "index/src/graph",
     "index/src/hnsw",

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Done, Step, TestCount};
 use crate::exec::{Exec, target_dir};
-use crate::{Fallible, deps, docs, neon, tidy, wire};
+use crate::{Fallible, deps, docs, header, neon, tidy, wire};
 
 /// Every check, cheapest first among those that need the same build: `clippy` and `doc` share one, `test`,
 /// `isa` and `docs` a second, `wire`, `demo` and `bench` the third.
@@ -19,6 +19,7 @@ pub(super) static STEPS: &[Step] = &[
     Step { name: "test", about: "unit tests, tests across crates, examples in documents", run: test },
     Step { name: "isa", about: "kernels and indexes under each instruction set of this CPU", run: isa },
     Step { name: "docs", about: "generated tables equal what their programs print", run: docs_tree },
+    Step { name: "c", about: "the C interface: its header, and its example as C and as C++", run: c_interface },
     Step { name: "neon", about: "the kernels on aarch64 under qemu", run: neon::step },
     Step { name: "wire", about: "pymilvus against a running server", run: wire::step },
     Step { name: "demo", about: "the demonstration from start to end", run: demo },
@@ -171,6 +172,26 @@ fn names_package(id: &str, package: &str) -> bool {
 
 fn docs_tree(exec: &mut Exec) -> Fallible<Done> {
     Ok(Done::Passed(docs::check(exec)?.max(1)))
+}
+
+/// Compiles and runs the example in C against the library that the `test` step's build has made.
+fn c_interface(exec: &mut Exec) -> Fallible<Done> {
+    header::check(exec.root())?;
+    exec.run(&mut exec.cargo(&["build", "--package", "elanus-kernels-c"]), |_| {})?;
+    let folder = target_dir(exec.root());
+    let library = folder.join("debug/libelanus_kernels_c.a");
+    let mut passed = 1;
+    for (compiler, language) in [("cc", ["-x", "c", "-std=c11"]), ("c++", ["-x", "c++", "-std=c++17"])] {
+        let program = folder.join(format!("nearest-{compiler}"));
+        let mut command = exec.command(compiler);
+        command.args(["-Wall", "-Wextra", "-Werror", "-pedantic", "-Ikernels-c/include"]).args(language);
+        command.args(["kernels-c/examples/nearest.c", "-o"]).arg(&program);
+        command.args(["-x", "none"]).arg(&library).args(["-lpthread", "-ldl", "-lm"]);
+        exec.run(&mut command, |_| {})?;
+        exec.run(&mut exec.command(&program), |_| {})?;
+        passed += 1;
+    }
+    Ok(Done::Passed(passed))
 }
 
 /// The binary of the front page's first command; it has been built when the wire tests ran.
