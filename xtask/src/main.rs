@@ -11,6 +11,7 @@ mod docs;
 mod exec;
 mod header;
 mod neon;
+mod roofline;
 mod tidy;
 mod tree;
 mod wire;
@@ -38,6 +39,11 @@ static SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "docs", about: "rewrite the generated blocks of docs/  [--check]", run: docs::run },
     Subcommand { name: "header", about: "rewrite the C header of kernels-c  [--check]", run: header::run },
     Subcommand { name: "neon", about: "build and run the kernels' tests for aarch64 under qemu", run: neon::run },
+    Subcommand {
+        name: "roofline",
+        about: "this machine's limits and how near each kernel comes  [--only NAME] [--dims N,..] [--help]",
+        run: roofline::run,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -63,7 +69,7 @@ fn main() -> ExitCode {
 fn print_help() {
     println!("cargo xtask <subcommand>");
     for subcommand in SUBCOMMANDS {
-        println!("  {:<6} {}", subcommand.name, subcommand.about);
+        println!("  {:<8} {}", subcommand.name, subcommand.about);
     }
 }
 

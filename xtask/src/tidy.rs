@@ -30,6 +30,8 @@ const UNSAFE_PATHS: &[&str] = &[
     "kernels/",
     "kernels-c/",
     "benches/kernels",
+    "benches/src/bin/roofline/limits",
+    "benches/src/bin/roofline/peers",
     "index/src/graph",
     "index/src/hnsw",
     "index/src/scratch",

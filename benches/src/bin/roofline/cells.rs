@@ -1,0 +1,175 @@
+//! What is measured: every metric over every element type, as a pair, and as one query against rows in each level.
+use elanus_kernels::{Bf16, Binary, ElementType, F16, Kernel, Metric, Rows, U4, rng::Rng};
+
+use crate::{
+    Options,
+    clock::least,
+    limits::{LEVELS, Level, Limits, Work},
+    peers::Peer,
+    report::{Line, Report, Shape},
+};
+
+/// A unit made of random numbers.
+pub(crate) trait Draw: Peer {
+    fn draw(rng: &mut Rng) -> Self;
+}
+
+macro_rules! draw {
+    ($($type:ty: $rng:ident => $value:expr;)*) => {
+        $(impl Draw for $type {
+            fn draw($rng: &mut Rng) -> Self {
+                $value
+            }
+        })*
+    };
+}
+draw! {
+    f32: rng => rng.normal();
+    F16: rng => Self::from_f32(rng.normal());
+    Bf16: rng => Self::from_f32(rng.normal());
+    i8: rng => rng.next_u64() as i8;
+    u8: rng => rng.next_u64() as u8;
+    U4: rng => Self(rng.next_u64() as u8);
+    Binary: rng => Self(rng.next_u64() as u8);
+}
+
+/// Units of random numbers; a long run repeats a shorter one, which would take longer to draw than to measure.
+fn drawn<E: Draw>(seed: u64, count: usize) -> Vec<E> {
+    let mut rng = Rng::new(seed);
+    let some: Vec<E> = (0..count.min(1 << 18)).map(|_| E::draw(&mut rng)).collect();
+    some.iter().copied().cycle().take(count).collect()
+}
+
+pub(crate) fn all(options: &Options, limits: &Limits, report: &mut Report) {
+    of::<f32>(options, limits, report);
+    of::<F16>(options, limits, report);
+    of::<Bf16>(options, limits, report);
+    of::<i8>(options, limits, report);
+    of::<u8>(options, limits, report);
+    of::<U4>(options, limits, report);
+    of::<Binary>(options, limits, report);
+}
+
+fn of<E: Draw>(options: &Options, limits: &Limits, report: &mut Report) {
+    for metric in elanus_kernels::METRICS.iter().filter(|metric| E::TYPE.supports(**metric)) {
+        if options.leaves_out(&format!("{} {metric}", E::TYPE)) {
+            continue;
+        }
+        let Ok(kernel) = Kernel::<E>::new(*metric) else { continue };
+        for components in options.dims.iter().filter(|dim| dim.is_multiple_of(E::TYPE.components())) {
+            let dim = components / E::TYPE.components();
+            pair(options, limits, &kernel, dim, report);
+            for (level, ..) in LEVELS.iter().filter(|(level, ..)| options.levels.contains(level)) {
+                rows(options, limits, &kernel, dim, *level, report);
+            }
+        }
+    }
+}
+
+fn pair<E: Draw>(options: &Options, limits: &Limits, kernel: &Kernel<E>, dim: usize, report: &mut Report) {
+    let values: Vec<E> = drawn(1, 2 * dim + 64);
+    let (a, b) = (lines(&values, dim), lines(&values[dim..], dim));
+    let mut ours = || {
+        std::hint::black_box(kernel.pair(std::hint::black_box(a), std::hint::black_box(b)));
+    };
+    let theirs = E::theirs(kernel.metric());
+    let mut peer = || {
+        if let Some(theirs) = theirs {
+            std::hint::black_box(theirs(std::hint::black_box(a), std::hint::black_box(b)));
+        }
+    };
+    // Both vectors are read.
+    let limit = limit(limits, kernel, dim, 2 * size_of_val(a), Level::L1);
+    let times = time(options, &mut ours, theirs.is_some().then_some(&mut peer as &mut dyn FnMut()));
+    report.push(line(kernel, Shape::Pair, dim, (times.0, times.1), limit));
+}
+
+fn rows<E: Draw>(
+    options: &Options,
+    limits: &Limits,
+    kernel: &Kernel<E>,
+    dim: usize,
+    level: Level,
+    report: &mut Report,
+) {
+    let Some((_, name, bytes)) = LEVELS.iter().find(|(of, ..)| *of == level) else { return };
+    let count = (bytes / (dim * size_of::<E>())).max(1);
+    let query: Vec<E> = drawn(2, dim + 64);
+    let base: Vec<E> = drawn(3, count * dim + 64);
+    let (query, base) = (lines(&query, dim), lines(&base, count * dim));
+    let Ok(base) = Rows::new(base, dim) else { return };
+    let mut keys = vec![0.0; count.min(1 << 16)];
+    // A block of keys at a time, as a scan does it: keys of a whole large base would be a stream of their own.
+    let block = keys.len().min(1024);
+    let mut ours = || {
+        for start in (0..count).step_by(block) {
+            let rows = base.slice(start..count.min(start + block));
+            let keys = &mut keys[..rows.len()];
+            kernel.rows(std::hint::black_box(query), std::hint::black_box(rows), keys);
+            std::hint::black_box(keys);
+        }
+    };
+    let theirs = E::theirs(kernel.metric());
+    let mut peer = || {
+        if let Some(theirs) = theirs {
+            for row in std::hint::black_box(base).iter() {
+                std::hint::black_box(theirs(std::hint::black_box(query), row));
+            }
+        }
+    };
+    let limit = limit(limits, kernel, dim, dim * size_of::<E>(), level);
+    let (ours, theirs) = time(options, &mut ours, theirs.is_some().then_some(&mut peer as &mut dyn FnMut()));
+    let (ours, theirs) = (ours / count as f64, theirs.map(|time| time / count as f64));
+    report.push(line(kernel, Shape::Rows(name), dim, (ours, theirs), limit));
+}
+
+/// The values from the first line boundary on, of which there must be a line more than asked for.
+fn lines<E>(values: &[E], count: usize) -> &[E] {
+    let at = values.as_ptr().align_offset(64);
+    values.get(at..at + count).unwrap_or(&values[..count])
+}
+
+fn time(options: &Options, ours: &mut dyn FnMut(), theirs: Option<&mut dyn FnMut()>) -> (f64, Option<f64>) {
+    match theirs {
+        Some(theirs) => {
+            let times = least(&mut [ours, theirs], options.budget);
+            (times[0], Some(times[1]))
+        }
+        None => (least(&mut [ours], options.budget)[0], None),
+    }
+}
+
+fn line<E: Draw>(kernel: &Kernel<E>, shape: Shape, dim: usize, times: (f64, Option<f64>), limit: f64) -> Line {
+    let what = format!("{} {}", E::TYPE, kernel.metric());
+    let dim = dim * E::TYPE.components();
+    Line { what, isa: kernel.isa(), shape, dim, ns: times.0, limit_ns: limit, theirs_ns: times.1 }
+}
+
+/// The least nanoseconds that a row of `dim` units can take when `bytes` are read for it from `level`.
+fn limit<E: Draw>(limits: &Limits, kernel: &Kernel<E>, dim: usize, bytes: usize, level: Level) -> f64 {
+    let components = (dim * E::TYPE.components()) as f64;
+    let mut least = bytes as f64 / limits.reads(level);
+    for (work, times) in spent(E::TYPE, kernel.metric(), kernel.isa()) {
+        least = least.max(components * times / limits.work(work));
+    }
+    least
+}
+
+/// What a row costs beside reading, in units of the work for each component.
+fn spent(element: ElementType, metric: Metric, isa: &str) -> Vec<(Work, f64)> {
+    let sums = if metric == Metric::Cosine { 2.0 } else { 1.0 };
+    match element {
+        ElementType::F32 => vec![(Work::Fma, sums)],
+        ElementType::F16 => vec![(Work::Fma, sums), (Work::Convert, 1.0)],
+        ElementType::Bf16 if isa.ends_with("bf16") => vec![(Work::Bf16, sums)],
+        ElementType::Bf16 => vec![(Work::Fma, sums)],
+        ElementType::I8 | ElementType::U8 | ElementType::U4 => {
+            // Squares of the rows are products too.
+            vec![(Work::Bytes, if metric == Metric::Ip { 1.0 } else { 2.0 })]
+        }
+        ElementType::Binary => {
+            let counts = if matches!(metric, Metric::Jaccard | Metric::Tanimoto) { 2.0 } else { 1.0 };
+            vec![(Work::Popcount, counts / 8.0)]
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! What this machine can do at most, measured: reads from each level of memory, and the arithmetic that kernels live on.
+use std::{hint::black_box, time::Duration};
+
+use crate::clock::least;
+
+/// What a kernel spends, beside reading.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Work {
+    /// Multiply-adds of f32.
+    Fma,
+    /// Conversions of f16 to f32.
+    Convert,
+    /// Products of bf16.
+    Bf16,
+    /// Products of bytes.
+    Bytes,
+    /// Counted bits, in bytes.
+    Popcount,
+}
+
+/// Where rows are read from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Level {
+    /// First-level cache.
+    L1,
+    /// Second-level cache.
+    L2,
+    /// Third-level cache.
+    L3,
+    /// Memory.
+    Memory,
+}
+
+/// Every level and how many bytes surely lie in it, and in none before.
+pub(crate) const LEVELS: [(Level, &str, usize); 4] = [
+    (Level::L1, "L1", 24 << 10),
+    (Level::L2, "L2", 512 << 10),
+    (Level::L3, "L3", 6 << 20),
+    (Level::Memory, "memory", 1 << 30),
+];
+
+/// The machine's limits. Rates are in units (bytes, or components) per nanosecond.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    pub(crate) gigahertz: f64,
+    reads: Vec<(Level, &'static str, f64)>,
+    work: Vec<(Work, &'static str, f64)>,
+}
+
+impl Limits {
+    pub(crate) fn measure(budget: Duration) -> Self {
+        let reads = LEVELS.map(|(level, name, bytes)| (level, name, read_rate(bytes, budget)));
+        Self { gigahertz: arch::gigahertz(budget), reads: reads.to_vec(), work: arch::work(budget) }
+    }
+
+    /// Bytes per nanosecond from a level.
+    pub(crate) fn reads(&self, level: Level) -> f64 {
+        self.reads.iter().find(|(of, ..)| *of == level).map_or(f64::INFINITY, |(.., rate)| *rate)
+    }
+
+    /// Components per nanosecond; without bound where this machine has no instruction of the kind.
+    pub(crate) fn work(&self, work: Work) -> f64 {
+        self.work.iter().find(|(of, ..)| *of == work).map_or(f64::INFINITY, |(.., rate)| *rate)
+    }
+
+    pub(crate) fn print(&self) {
+        println!("| limit | per ns | per cycle at {:.2} GHz |", self.gigahertz);
+        println!("|---|---|---|");
+        for (_, name, rate) in &self.reads {
+            println!("| read from {name}, bytes | {rate:.1} | {:.1} |", rate / self.gigahertz);
+        }
+        for (_, name, rate) in &self.work {
+            println!("| {name} | {rate:.1} | {:.1} |", rate / self.gigahertz);
+        }
+    }
+}
+
+/// Bytes per nanosecond when a buffer is read from start to end again and again.
+fn read_rate(bytes: usize, budget: Duration) -> f64 {
+    // Written once, so that every page is memory of its own.
+    let buffer: Vec<u64> = (0..bytes as u64 / 8 + 8).collect();
+    let aligned = buffer.as_ptr().align_offset(64);
+    let lines = &buffer[aligned..][..bytes / 8];
+    let passes = (16 << 10 << 4) / bytes.min(16 << 10 << 4);
+    let mut call = || {
+        for _ in 0..passes.max(1) {
+            black_box(arch::read(black_box(lines)));
+        }
+    };
+    let budget = if bytes > 1 << 24 { budget * 8 } else { budget };
+    bytes as f64 * passes.max(1) as f64 / least(&mut [&mut call], budget)[0]
+}
+
+#[cfg(target_arch = "x86_64")]
+mod arch {
+    use std::{arch::asm, arch::is_x86_feature_detected as has, arch::x86_64::*, time::Duration};
+
+    use super::Work;
+    use crate::clock::least;
+
+    /// Sums a buffer of a multiple of 512 bytes, so that every load counts.
+    pub(super) fn read(words: &[u64]) -> u64 {
+        // SAFETY: each is called where the CPU has what it is compiled for.
+        unsafe {
+            if has!("avx512f") {
+                read_512(words)
+            } else if has!("avx2") {
+                read_256(words)
+            } else {
+                words.iter().sum()
+            }
+        }
+    }
+
+    #[target_feature(enable = "avx512f")]
+    unsafe fn read_512(words: &[u64]) -> u64 {
+        let mut sums = [_mm512_setzero_si512(); 8];
+        for block in words.chunks_exact(64) {
+            for (i, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: within the block of 64 words.
+                *sum = _mm512_or_si512(*sum, unsafe { _mm512_loadu_si512(block.as_ptr().add(8 * i).cast()) });
+            }
+        }
+        let mut all = sums[0];
+        for sum in &sums[1..] {
+            all = _mm512_or_si512(all, *sum);
+        }
+        _mm512_reduce_or_epi64(all).cast_unsigned()
+    }
+
+    #[target_feature(enable = "avx2")]
+    unsafe fn read_256(words: &[u64]) -> u64 {
+        let mut sums = [_mm256_setzero_si256(); 8];
+        for block in words.chunks_exact(32) {
+            for (i, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: within the block of 32 words.
+                *sum = _mm256_or_si256(*sum, unsafe { _mm256_loadu_si256(block.as_ptr().add(4 * i).cast()) });
+            }
+        }
+        let mut all = sums[0];
+        for sum in &sums[1..] {
+            all = _mm256_or_si256(all, *sum);
+        }
+        _mm256_extract_epi64::<0>(all).cast_unsigned()
+    }
+
+    /// Steps of a chain of additions of which each waits for the one before: one a cycle.
+    pub(super) fn gigahertz(budget: Duration) -> f64 {
+        let mut chain = || {
+            // SAFETY: adds to a register and counts another down.
+            unsafe {
+                asm!(
+                    "2:", "add {x}, 1", "add {x}, 1", "add {x}, 1", "add {x}, 1", "add {x}, 1", "add {x}, 1",
+                    "add {x}, 1", "add {x}, 1", "dec {n}", "jnz 2b",
+                    x = inout(reg) 0u64 => _, n = inout(reg) 500u64 => _, options(nomem, nostack),
+                );
+            }
+        };
+        4000.0 / least(&mut [&mut chain], budget)[0]
+    }
+
+    /// Times an instruction on twelve registers in turn, so that no result is waited for; per nanosecond.
+    macro_rules! rate {
+        ($budget:expr, $instruction:literal, $register:literal, $source:literal) => {{
+            let mut call = || {
+                // SAFETY: works on vector registers alone, which are declared lost.
+                unsafe {
+                    asm!(
+                        "2:",
+                        concat!($instruction, " ", $register, "0, ", $source),
+                        concat!($instruction, " ", $register, "1, ", $source),
+                        concat!($instruction, " ", $register, "2, ", $source),
+                        concat!($instruction, " ", $register, "3, ", $source),
+                        concat!($instruction, " ", $register, "4, ", $source),
+                        concat!($instruction, " ", $register, "5, ", $source),
+                        concat!($instruction, " ", $register, "6, ", $source),
+                        concat!($instruction, " ", $register, "7, ", $source),
+                        concat!($instruction, " ", $register, "8, ", $source),
+                        concat!($instruction, " ", $register, "9, ", $source),
+                        concat!($instruction, " ", $register, "10, ", $source),
+                        concat!($instruction, " ", $register, "11, ", $source),
+                        "dec {n}", "jnz 2b",
+                        n = inout(reg) 500u64 => _,
+                        out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _, out("xmm4") _, out("xmm5") _,
+                        out("xmm6") _, out("xmm7") _, out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
+                        out("xmm12") _, out("xmm13") _,
+                        options(nomem, nostack),
+                    );
+                }
+            };
+            6000.0 / least(&mut [&mut call], $budget)[0]
+        }};
+    }
+
+    /// The best rate of each kind of work on this CPU.
+    pub(super) fn work(budget: Duration) -> Vec<(Work, &'static str, f64)> {
+        let mut found = Vec::new();
+        if has!("avx512f") {
+            found.push((Work::Fma, "multiply-adds of f32", 16.0 * rate!(budget, "vfmadd231ps", "zmm", "zmm12, zmm13")));
+            found.push((Work::Convert, "conversions of f16", 16.0 * rate!(budget, "vcvtph2ps", "zmm", "ymm12")));
+        } else if has!("fma") && has!("f16c") {
+            found.push((Work::Fma, "multiply-adds of f32", 8.0 * rate!(budget, "vfmadd231ps", "ymm", "ymm12, ymm13")));
+            found.push((Work::Convert, "conversions of f16", 8.0 * rate!(budget, "vcvtph2ps", "ymm", "xmm12")));
+        }
+        if has!("avx512bf16") {
+            found.push((Work::Bf16, "products of bf16", 32.0 * rate!(budget, "vdpbf16ps", "zmm", "zmm12, zmm13")));
+        }
+        if has!("avx512vnni") {
+            found.push((Work::Bytes, "products of bytes", 64.0 * rate!(budget, "vpdpbusd", "zmm", "zmm12, zmm13")));
+        } else if has!("avx2") {
+            found.push((Work::Bytes, "products of bytes", 16.0 * rate!(budget, "vpmaddwd", "ymm", "ymm12, ymm13")));
+        }
+        if has!("avx512vpopcntdq") {
+            found.push((Work::Popcount, "bytes of counted bits", 64.0 * rate!(budget, "vpopcntq", "zmm", "zmm12")));
+        }
+        found
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+mod arch {
+    use std::{hint::black_box, time::Duration};
+
+    use super::Work;
+    use crate::clock::least;
+
+    pub(super) fn read(words: &[u64]) -> u64 {
+        words.iter().fold(0, |all, word| all | word)
+    }
+
+    pub(super) fn gigahertz(budget: Duration) -> f64 {
+        let mut chain = || {
+            let mut sum = 0u64;
+            for _ in 0..4000 {
+                sum = black_box(sum + 1);
+            }
+        };
+        4000.0 / least(&mut [&mut chain], budget)[0]
+    }
+
+    pub(super) fn work(_budget: Duration) -> Vec<(Work, &'static str, f64)> {
+        Vec::new()
+    }
+}
