@@ -9,6 +9,7 @@ mod ci;
 mod deps;
 mod docs;
 mod exec;
+mod fuzz;
 mod header;
 mod neon;
 mod roofline;
@@ -37,6 +38,7 @@ static SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "tidy", about: "sizes, names, marks, dead files and generated blocks", run: tidy::run },
     Subcommand { name: "deps", about: "which crate may depend on which, and the licences", run: deps::run },
     Subcommand { name: "docs", about: "rewrite the generated blocks of docs/  [--check]", run: docs::run },
+    Subcommand { name: "fuzz", about: "run the fuzz targets  [--seconds N] [TARGET ..]", run: fuzz::run },
     Subcommand { name: "header", about: "rewrite the C header of kernels-c  [--check]", run: header::run },
     Subcommand { name: "neon", about: "build and run the kernels' tests for aarch64 under qemu", run: neon::run },
     Subcommand {

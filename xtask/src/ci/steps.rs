@@ -20,6 +20,7 @@ pub(super) static STEPS: &[Step] = &[
     Step { name: "isa", about: "kernels and indexes under each instruction set of this CPU", run: isa },
     Step { name: "docs", about: "generated tables equal what their programs print", run: docs_tree },
     Step { name: "c", about: "the C interface: its header, and its example as C and as C++", run: c_interface },
+    Step { name: "asan", about: "the kernels' tests under the address sanitizer", run: asan },
     Step { name: "neon", about: "the kernels on aarch64 under qemu", run: neon::step },
     Step { name: "wire", about: "pymilvus against a running server", run: wire::step },
     Step { name: "demo", about: "the demonstration from start to end", run: demo },
@@ -172,6 +173,24 @@ fn names_package(id: &str, package: &str) -> bool {
 
 fn docs_tree(exec: &mut Exec) -> Fallible<Done> {
     Ok(Done::Passed(docs::check(exec)?.max(1)))
+}
+
+/// The sanitizer comes with the stable compiler, behind a switch that has to be unlocked.
+fn asan(exec: &mut Exec) -> Fallible<Done> {
+    if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
+        return Ok(Done::Skipped("the address sanitizer is set up for x86-64 Linux".to_owned()));
+    }
+    let mut command = exec.cargo(&["test", "--package", "elanus-kernels", "--package", "elanus-kernels-c"]);
+    // A target that is named keeps the flags from build scripts, which are run without the sanitizer.
+    command.args(["--lib", "--tests", "--target", "x86_64-unknown-linux-gnu"]);
+    command.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", "-Zsanitizer=address");
+    command.env("CARGO_TARGET_DIR", target_dir(exec.root()).join("asan"));
+    let mut count = TestCount::default();
+    exec.run(&mut command, |line| count.read(line))?;
+    if count.passed == 0 {
+        return Err("no test ran".to_owned());
+    }
+    Ok(Done::Passed(count.passed))
 }
 
 /// Compiles and runs the example in C against the library that the `test` step's build has made.
