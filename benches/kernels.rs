@@ -1,61 +1,82 @@
-//! Every kernel of this machine beside simsimd: a pair, contiguous rows, rows by id, and a tile.
+//! Every kernel of this machine beside simsimd, in every form: a pair, contiguous rows, rows by id, and a tile.
 use std::{hint::black_box, time::Duration};
 
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
-use elanus_kernels::{Element, F16, ISAS, Kernel, METRICS, Metric, Rows, rng::Rng};
+use elanus_kernels::{
+    Bf16, Binary, F16, Kernel, METRICS, Rows, U4,
+    peer::{Pair, Peer},
+    rng::Rng,
+};
 
-const DIMS: [usize; 5] = [100, 128, 768, 784, 1536];
+/// Components of the vectors.
+const DIMS: [usize; 3] = [128, 768, 1536];
 
 /// Rows of the in-cache benchmarks: they fit the second-level cache at every dimension.
 const ROWS: usize = 64;
 
 /// Bytes of the base that rows are gathered from: past every cache.
-const GATHER_BYTES: usize = 1 << 29;
+const GATHER_BYTES: usize = 1 << 28;
 
 /// Ids in one gather, as one step of a graph search asks for.
 const IDS: usize = 32;
 
-/// A distance of one pair as simsimd has it.
-type Theirs<E> = fn(&[E], &[E]) -> f64;
+/// A unit made of random numbers.
+trait Draw: Peer {
+    fn draw(rng: &mut Rng) -> Self;
+}
 
-/// The distance for a metric, or none for this type.
-type Baseline<E> = fn(Metric) -> Option<Theirs<E>>;
+macro_rules! draw {
+    ($($type:ty: $rng:ident => $value:expr;)*) => {
+        $(impl Draw for $type {
+            fn draw($rng: &mut Rng) -> Self {
+                $value
+            }
+        })*
+    };
+}
+draw! {
+    f32: rng => rng.normal();
+    F16: rng => Self::from_f32(rng.normal());
+    Bf16: rng => Self::from_f32(rng.normal());
+    i8: rng => rng.next_u64() as i8;
+    u8: rng => rng.next_u64() as u8;
+    U4: rng => Self(rng.next_u64() as u8);
+    Binary: rng => Self(rng.next_u64() as u8);
+}
 
-fn normals<E: Element>(seed: u64, count: usize) -> Vec<E> {
+/// Units of random numbers; a long run repeats a shorter one, which would take longer to draw than to measure.
+fn drawn<E: Draw>(seed: u64, count: usize) -> Vec<E> {
     let mut rng = Rng::new(seed);
-    // Drawn once and repeated: a large base of fresh normals would take longer than the benchmark.
-    let some: Vec<E> = (0..count.min(1 << 20)).map(|_| E::from_f32(rng.normal())).collect();
+    let some: Vec<E> = (0..count.min(1 << 18)).map(|_| E::draw(&mut rng)).collect();
     some.iter().copied().cycle().take(count).collect()
 }
 
 /// Benches each instruction set and the baseline at one shape; `ours` and `theirs` are one call each.
-fn compare<E: Element>(
+fn compare<E: Draw>(
     criterion: &mut Criterion,
     shape: &str,
     dim: usize,
     pairs: usize,
-    baseline: Baseline<E>,
     ours: &mut dyn FnMut(&Kernel<E>),
-    theirs: &mut dyn FnMut(Theirs<E>),
+    theirs: &mut dyn FnMut(Pair<E>),
 ) {
-    for metric in METRICS {
+    for metric in METRICS.iter().filter(|metric| E::TYPE.supports(**metric)) {
         let mut group: BenchmarkGroup<'_, WallTime> =
             criterion.benchmark_group(format!("{shape}/{}/{metric}/{dim}", E::TYPE));
         group.throughput(Throughput::Elements(pairs as u64));
-        for isa in ISAS.iter().filter(|isa| isa.is_available()) {
-            let kernel = Kernel::<E>::on(isa, *metric).expect("the instruction set is available");
-            group.bench_function(isa.name(), |bencher| bencher.iter(|| ours(&kernel)));
+        for kernel in Kernel::<E>::all(*metric) {
+            group.bench_function(kernel.isa(), |bencher| bencher.iter(|| ours(&kernel)));
         }
-        if let Some(distance) = baseline(*metric) {
+        if let Some(distance) = E::pair(*metric) {
             group.bench_function("simsimd", |bencher| bencher.iter(|| theirs(distance)));
         }
         group.finish();
     }
 }
 
-fn in_cache<E: Element>(criterion: &mut Criterion, baseline: Baseline<E>) {
-    for dim in DIMS {
-        let (query_values, base_values): (Vec<E>, Vec<E>) = (normals(1, ROWS * dim), normals(2, ROWS * dim));
+fn in_cache<E: Draw>(criterion: &mut Criterion) {
+    for dim in DIMS.map(|dim| dim / E::TYPE.components()) {
+        let (query_values, base_values): (Vec<E>, Vec<E>) = (drawn(1, ROWS * dim), drawn(2, ROWS * dim));
         let queries = Rows::new(&query_values, dim).expect("whole rows");
         let base = Rows::new(&base_values, dim).expect("whole rows");
         let query = queries.row(0);
@@ -64,7 +85,6 @@ fn in_cache<E: Element>(criterion: &mut Criterion, baseline: Baseline<E>) {
             "pair",
             dim,
             1,
-            baseline,
             &mut |kernel| {
                 black_box(kernel.pair(black_box(query), black_box(base.row(0))));
             },
@@ -78,7 +98,6 @@ fn in_cache<E: Element>(criterion: &mut Criterion, baseline: Baseline<E>) {
             "rows",
             dim,
             ROWS,
-            baseline,
             &mut |kernel| {
                 kernel.rows(black_box(query), black_box(base), &mut keys);
                 black_box(&keys);
@@ -95,7 +114,6 @@ fn in_cache<E: Element>(criterion: &mut Criterion, baseline: Baseline<E>) {
             "tile",
             dim,
             ROWS * ROWS,
-            baseline,
             &mut |kernel| {
                 kernel.tile(black_box(queries), black_box(base), &mut keys);
                 black_box(&keys);
@@ -111,10 +129,10 @@ fn in_cache<E: Element>(criterion: &mut Criterion, baseline: Baseline<E>) {
     }
 }
 
-fn from_memory<E: Element>(criterion: &mut Criterion, baseline: Baseline<E>) {
-    for dim in DIMS {
+fn from_memory<E: Draw>(criterion: &mut Criterion) {
+    for dim in DIMS.map(|dim| dim / E::TYPE.components()) {
         let rows = GATHER_BYTES / (dim * size_of::<E>());
-        let base_values: Vec<E> = normals(3, rows * dim);
+        let base_values: Vec<E> = drawn(3, rows * dim);
         let base = Rows::new(&base_values, dim).expect("whole rows");
         let query = base.row(0);
         let mut rng = Rng::new(4);
@@ -130,7 +148,6 @@ fn from_memory<E: Element>(criterion: &mut Criterion, baseline: Baseline<E>) {
             "gather",
             dim,
             IDS,
-            baseline,
             &mut |kernel| {
                 kernel.gather(black_box(query), base, &draw(), &mut keys);
                 black_box(&keys);
@@ -144,51 +161,24 @@ fn from_memory<E: Element>(criterion: &mut Criterion, baseline: Baseline<E>) {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-fn simsimd_f32(metric: Metric) -> Option<Theirs<f32>> {
-    use simsimd::SpatialSimilarity;
-    Some(match metric {
-        Metric::L2 => |a, b| f32::l2sq(a, b).unwrap_or(f64::NAN),
-        Metric::Ip => |a, b| f32::dot(a, b).unwrap_or(f64::NAN),
-        Metric::Cosine => |a, b| <f32 as SpatialSimilarity>::cos(a, b).unwrap_or(f64::NAN),
-    })
-}
-
-#[cfg(target_arch = "x86_64")]
-fn simsimd_f16(metric: Metric) -> Option<Theirs<F16>> {
-    use simsimd::{SpatialSimilarity, f16};
-
-    fn theirs(row: &[F16]) -> &[f16] {
-        // SAFETY: both types are transparent over the same 16 bits.
-        unsafe { std::slice::from_raw_parts(row.as_ptr().cast(), row.len()) }
-    }
-    Some(match metric {
-        Metric::L2 => |a, b| f16::l2sq(theirs(a), theirs(b)).unwrap_or(f64::NAN),
-        Metric::Ip => |a, b| f16::dot(theirs(a), theirs(b)).unwrap_or(f64::NAN),
-        Metric::Cosine => |a, b| f16::cos(theirs(a), theirs(b)).unwrap_or(f64::NAN),
-    })
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn simsimd_f32(_metric: Metric) -> Option<Theirs<f32>> {
-    None
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn simsimd_f16(_metric: Metric) -> Option<Theirs<F16>> {
-    None
+fn of<E: Draw>(criterion: &mut Criterion) {
+    in_cache::<E>(criterion);
+    from_memory::<E>(criterion);
 }
 
 fn all(criterion: &mut Criterion) {
-    in_cache::<f32>(criterion, simsimd_f32);
-    in_cache::<F16>(criterion, simsimd_f16);
-    from_memory::<f32>(criterion, simsimd_f32);
-    from_memory::<F16>(criterion, simsimd_f16);
+    of::<f32>(criterion);
+    of::<F16>(criterion);
+    of::<Bf16>(criterion);
+    of::<i8>(criterion);
+    of::<u8>(criterion);
+    of::<U4>(criterion);
+    of::<Binary>(criterion);
 }
 
 criterion_group! {
     name = kernels;
-    config = Criterion::default().warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_secs(1));
+    config = Criterion::default().warm_up_time(Duration::from_millis(100)).measurement_time(Duration::from_millis(300));
     targets = all
 }
 criterion_main!(kernels);

@@ -64,11 +64,15 @@ mod element;
 pub mod facts;
 mod float;
 pub mod gemm;
+#[cfg(feature = "half")]
+mod half;
 mod int;
 mod isa;
 pub mod max_sim;
 mod metric;
 pub mod minhash;
+#[cfg(feature = "simsimd")]
+pub mod peer;
 mod prefetch;
 pub mod rng;
 mod rows;

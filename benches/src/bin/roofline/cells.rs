@@ -1,11 +1,10 @@
 //! What is measured: every metric over every element type, as a pair, and as one query against rows in each level.
-use elanus_kernels::{Bf16, Binary, ElementType, F16, Kernel, Metric, Rows, U4, rng::Rng};
+use elanus_kernels::{Bf16, Binary, ElementType, F16, Kernel, Metric, Rows, U4, peer::Peer, rng::Rng};
 
 use crate::{
     Options,
     clock::least,
     limits::{LEVELS, Level, Limits, Work},
-    peers::Peer,
     report::{Line, Report, Shape},
 };
 
@@ -72,7 +71,7 @@ fn pair<E: Draw>(options: &Options, limits: &Limits, kernel: &Kernel<E>, dim: us
     let mut ours = || {
         std::hint::black_box(kernel.pair(std::hint::black_box(a), std::hint::black_box(b)));
     };
-    let theirs = E::theirs(kernel.metric());
+    let theirs = E::pair(kernel.metric());
     let mut peer = || {
         if let Some(theirs) = theirs {
             std::hint::black_box(theirs(std::hint::black_box(a), std::hint::black_box(b)));
@@ -109,7 +108,7 @@ fn rows<E: Draw>(
             std::hint::black_box(keys);
         }
     };
-    let theirs = E::theirs(kernel.metric());
+    let theirs = E::pair(kernel.metric());
     let mut peer = || {
         if let Some(theirs) = theirs {
             for row in std::hint::black_box(base).iter() {

@@ -5,7 +5,6 @@
 mod cells;
 mod clock;
 mod limits;
-mod peers;
 mod report;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
