@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
-use elanus_kernels::{ELEMENTS, ElementType, METRICS, Metric};
+use elanus_kernels::{ElementType, METRICS, Metric};
+
+use crate::data::ELEMENTS;
 
 /// Measures recall, queries per second, latency, build time and memory of an index on a data set.
 #[derive(Clone, Debug, Parser)]
@@ -104,8 +106,9 @@ fn index_names() -> Vec<&'static str> {
 }
 
 fn parse_metric(text: &str) -> Result<Metric, String> {
-    Metric::parse(text).ok_or_else(|| {
-        let known: Vec<_> = METRICS.iter().map(|metric| metric.name()).collect();
+    let fits = |metric: &&Metric| ElementType::F32.supports(**metric);
+    Metric::parse(text).filter(|metric| fits(&metric)).ok_or_else(|| {
+        let known: Vec<_> = METRICS.iter().filter(fits).map(|metric| metric.name()).collect();
         format!("known metrics are {}", known.join(", "))
     })
 }

@@ -1,15 +1,25 @@
 //! The vectors of a run: loaded, in the wanted element type, with true neighbours.
 
 use elanus_datasets::{DatasetError, Set};
-use elanus_kernels::{AnyRows, Element, ElementType, F16, Metric, Rows};
+use elanus_kernels::{AnyRows, Bf16, ElementType, F16, Metric, Number, Rows};
 
 use crate::args::Args;
+
+/// Base and queries in a shorter type than that of the set.
+#[derive(Debug)]
+enum Rounded {
+    F16(Vec<F16>, Vec<F16>),
+    Bf16(Vec<Bf16>, Vec<Bf16>),
+}
+
+/// The element types that a set of f32 can be measured in.
+pub(crate) const ELEMENTS: &[ElementType] = &[ElementType::F32, ElementType::F16, ElementType::Bf16];
 
 /// A data set in the element type under test. True neighbours are those of the vectors as loaded.
 #[derive(Debug)]
 pub(crate) struct Data {
     pub(crate) set: Set,
-    halves: Option<(Vec<F16>, Vec<F16>)>,
+    rounded: Option<Rounded>,
     query_count: usize,
 }
 
@@ -21,12 +31,13 @@ impl Data {
             (None, _, _) => unreachable!("the command line asks for a data set or for both files"),
         };
         set.ensure_truth(args.k, args.truth_cache.as_deref())?;
-        let halves = match args.element {
-            ElementType::F32 => None,
-            ElementType::F16 => Some((halve(&set.base), halve(&set.queries))),
+        let rounded = match args.element {
+            ElementType::F16 => Some(Rounded::F16(round(&set.base), round(&set.queries))),
+            ElementType::Bf16 => Some(Rounded::Bf16(round(&set.base), round(&set.queries))),
+            _ => None,
         };
         let query_count = args.query_count.unwrap_or(usize::MAX).min(set.query_count());
-        Ok(Self { set, halves, query_count })
+        Ok(Self { set, rounded, query_count })
     }
 
     pub(crate) fn metric(&self) -> Metric {
@@ -34,18 +45,24 @@ impl Data {
     }
 
     pub(crate) fn base(&self) -> AnyRows<'_> {
-        match &self.halves {
+        match &self.rounded {
             None => AnyRows::F32(self.set.base_rows()),
-            Some((base, _)) => AnyRows::F16(Rows::new(base, self.set.dim).expect("as many values as in the set")),
+            Some(Rounded::F16(base, _)) => self.rows(base),
+            Some(Rounded::Bf16(base, _)) => self.rows(base),
         }
     }
 
     pub(crate) fn queries(&self) -> AnyRows<'_> {
-        let all = match &self.halves {
+        let all = match &self.rounded {
             None => AnyRows::F32(self.set.query_rows()),
-            Some((_, queries)) => AnyRows::F16(Rows::new(queries, self.set.dim).expect("as many values as in the set")),
+            Some(Rounded::F16(_, queries)) => self.rows(queries),
+            Some(Rounded::Bf16(_, queries)) => self.rows(queries),
         };
         all.slice(0..self.query_count)
+    }
+
+    fn rows<'a, E: Number>(&self, values: &'a [E]) -> AnyRows<'a> {
+        Rows::new(values, self.set.dim).expect("as many values as in the set").into()
     }
 
     /// The share of the `k` true neighbours of a query that were found.
@@ -54,6 +71,6 @@ impl Data {
     }
 }
 
-fn halve(values: &[f32]) -> Vec<F16> {
-    values.iter().map(|value| <F16 as Element>::from_f32(*value)).collect()
+fn round<E: Number>(values: &[f32]) -> Vec<E> {
+    values.iter().map(|value| E::from_f32(*value)).collect()
 }
