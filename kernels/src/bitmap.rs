@@ -228,7 +228,16 @@ impl<'a> BitmapView<'a> {
         Ones { view: *self, position: 0, rest: self.word(0) }
     }
 
+    /// The 64 bits from position `at`, the first one lowest; bits past the length are clear.
+    #[inline]
+    pub fn bits_at(&self, at: usize) -> u64 {
+        let (word, shift) = (at / WORD, at % WORD);
+        let low = self.word(word) >> shift;
+        if shift == 0 { low } else { low | self.word(word + 1) << (WORD - shift) }
+    }
+
     /// The set bits of a word, or none past the end.
+    #[inline]
     fn word(&self, i: usize) -> u64 {
         match self.words.get(i) {
             Some(word) if i + 1 == self.words.len() => word & tail_mask(self.len),

@@ -86,4 +86,4 @@ pub use element::{Bf16, Binary, ELEMENTS, Element, ElementType, F16, Number, U4}
 pub use isa::{ISAS, IsaInfo};
 pub use metric::{METRICS, Metric};
 pub use rows::{AnyRows, Rows, ShapeError, Vector};
-pub use topk::{Neighbor, TopK};
+pub use topk::{KeyRange, Neighbor, TopK};

@@ -105,3 +105,21 @@ fn misuse_is_refused() {
     assert!(panics(|| Bitmap::new(3).set(3, true)));
     assert!(panics(|| Bitmap::new(3).and_with(Bitmap::new(4).view())));
 }
+
+#[test]
+fn sixty_four_bits_are_read_from_any_position() {
+    let mut rng = Rng::new(34);
+    for len in LENGTHS {
+        let model = draw(&mut rng, len);
+        // Words whose unused bits are set.
+        let mut words = of(&model).words().to_vec();
+        if let (Some(last), used @ 1..) = (words.last_mut(), len % 64) {
+            *last |= u64::MAX << used;
+        }
+        let view = BitmapView::new(&words, len);
+        for at in 0..len + 130 {
+            let want = (0..64).filter(|i| model.get(at + i) == Some(&true)).fold(0, |word, i| word | 1u64 << i);
+            assert_eq!(view.bits_at(at), want, "from {at} of {len}");
+        }
+    }
+}
