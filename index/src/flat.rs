@@ -2,28 +2,17 @@
 
 use std::io::{self, Write};
 
+use elanus_kernels::scan::{Keep, Scan};
 use elanus_kernels::{
-    AnyRows, Bitmap, BitmapView, Element, ElementType, Kernel, Metric, Rows, TopK, Vector, with_element,
+    AnyRows, Bitmap, BitmapView, Element, ElementType, Kernel, KeyRange, Metric, Rows, TopK, Vector, with_element,
 };
 
 use crate::array::Array;
 use crate::check;
 use crate::container::{self, Container, Kind, Part, Tag};
-use crate::keep::Keep;
 use crate::{
-    Blob, BuildCx, BuildError, Cancel, Index, IndexFactory, KeyRange, OpenError, Param, Scratch, Search, SearchError,
-    Spec, Stats,
+    Blob, BuildCx, BuildError, Cancel, Index, IndexFactory, OpenError, Param, Scratch, Search, SearchError, Spec, Stats,
 };
-
-/// Rows compared at a time: their keys stay in the first-level cache.
-const BLOCK: usize = 256;
-/// Rows under one word of a bitmap.
-const WORD: usize = 64;
-/// A word of the filter with at least so many bits has all its rows compared in order, which the processor's own
-/// read-ahead serves, where fewer are fetched one by one.
-const DENSE: u32 = 32;
-/// Queries compared with a block of rows at a time.
-const QUERIES: usize = 16;
 
 /// FLAT: every search compares the query with every row, so the answer is exact.
 #[derive(Clone, Copy, Debug)]
@@ -143,7 +132,7 @@ impl Index for FlatIndex {
     ) -> Result<Stats, SearchError> {
         check::search(&self.spec, self.rows, rows, query, search, out)?;
         let present = self.present.as_ref().map(|words| BitmapView::new(words.as_slice(), self.rows));
-        let keep = Keep { filter: search.filter, present, first: 0 };
+        let keep = keep_of(search.filter, 0, present);
         scan_any(rows, 0, query, self.spec.metric(), keep, search.range, search.cancel, out)
     }
 
@@ -173,7 +162,7 @@ pub fn scan(
     check::shapes(rows, query.element(), query.dim())?;
     check::finite(query)?;
     check::ids(rows, first_id, filter)?;
-    let keep = Keep { filter, present: None, first: first_id as usize };
+    let keep = keep_of(filter, first_id as usize, None);
     scan_any(rows, first_id, query, metric, keep, range, cancel, out)
 }
 
@@ -198,9 +187,9 @@ pub fn scan_many(
     }
     (0..queries.len()).try_for_each(|i| check::finite(queries.row(i)))?;
     check::ids(rows, first_id, filter)?;
-    let keep = Keep { filter, present: None, first: first_id as usize };
+    let keep = keep_of(filter, first_id as usize, None);
     with_element!(AnyRows, rows, typed => match queries.typed() {
-        Some(queries) => Scan::new(typed, first_id, metric, keep, range, cancel)?.many(queries, outs),
+        Some(queries) => CancelScan::new(typed, first_id, metric, keep, range, cancel)?.many(queries, outs),
         None => Err(SearchError::Element { want: rows.element(), got: queries.element() }),
     })
 }
@@ -218,22 +207,24 @@ fn scan_any(
     out: &mut TopK,
 ) -> Result<Stats, SearchError> {
     with_element!(AnyRows, rows, typed => match query.typed() {
-        Some(query) => Scan::new(typed, first_id, metric, keep, range, cancel)?.one(query, out),
+        Some(query) => CancelScan::new(typed, first_id, metric, keep, range, cancel)?.one(query, out),
         None => Err(SearchError::Element { want: rows.element(), got: query.element() }),
     })
 }
 
-/// An exact scan over typed rows.
-pub(crate) struct Scan<'a, E: Element> {
-    kernel: Kernel<E>,
-    rows: Rows<'a, E>,
-    first_id: u32,
-    keep: Keep<'a>,
-    range: KeyRange,
+/// The rows that a filter and an index's own bitmap have; bit `first + i` of the filter speaks for row `i`.
+pub(crate) fn keep_of<'a>(filter: Option<BitmapView<'a>>, first: usize, present: Option<BitmapView<'a>>) -> Keep<'a> {
+    let filtered = filter.map_or(Keep::ALL, |bits| Keep::new(bits, first));
+    present.map_or(filtered, |bits| filtered.and(bits, 0))
+}
+
+/// A scan that its caller can cancel.
+pub(crate) struct CancelScan<'a, E: Element> {
+    scan: Scan<'a, E>,
     cancel: &'a Cancel,
 }
 
-impl<'a, E: Element> Scan<'a, E> {
+impl<'a, E: Element> CancelScan<'a, E> {
     pub(crate) fn new(
         rows: Rows<'a, E>,
         first_id: u32,
@@ -242,119 +233,32 @@ impl<'a, E: Element> Scan<'a, E> {
         range: KeyRange,
         cancel: &'a Cancel,
     ) -> Result<Self, SearchError> {
-        Ok(Self { kernel: Kernel::new(metric)?, rows, first_id, keep, range, cancel })
+        let scan = Scan::new(Kernel::new(metric)?, rows, first_id).keep(keep).within(range);
+        Ok(Self { scan, cancel })
     }
 
     /// Compares one query with every row that may be returned.
     pub(crate) fn one(&self, query: &[E], out: &mut TopK) -> Result<Stats, SearchError> {
-        let distances = if self.keep.is_all() { self.all_rows(query, out)? } else { self.kept_rows(query, out)? };
-        Ok(Stats { hops: 0, distances })
-    }
-
-    fn all_rows(&self, query: &[E], out: &mut TopK) -> Result<u64, SearchError> {
-        let mut keys = [0.0; BLOCK];
-        for start in (0..self.rows.len()).step_by(BLOCK) {
+        let mut distances = 0;
+        for step in self.scan.steps(1) {
             self.go_on()?;
-            let block = self.rows.slice(start..self.rows.len().min(start + BLOCK));
-            let keys = &mut keys[..block.len()];
-            self.kernel.rows(query, block, keys);
-            self.limit(keys);
-            out.push_block(self.first_id + start as u32, keys, None);
+            distances += self.scan.one(query, step, out);
         }
-        Ok(self.rows.len() as u64)
-    }
-
-    fn kept_rows(&self, query: &[E], out: &mut TopK) -> Result<u64, SearchError> {
-        let mut keys = [0.0; BLOCK];
-        let mut ids = [0; BLOCK];
-        let (mut waiting, mut distances) = (0, 0);
-        for (step, start) in (0..self.rows.len()).step_by(WORD).enumerate() {
-            if step % WORD == 0 {
-                self.go_on()?;
-            }
-            let end = self.rows.len().min(start + WORD);
-            let mut word = self.keep.word(start, end);
-            if word.count_ones() >= DENSE {
-                let keys = &mut keys[..end - start];
-                self.kernel.rows(query, self.rows.slice(start..end), keys);
-                self.limit(keys);
-                distances += keys.len() as u64;
-                out.push_block(self.first_id + start as u32, keys, Some(BitmapView::new(&[word], keys.len())));
-                continue;
-            }
-            while word != 0 {
-                ids[waiting] = start as u32 + word.trailing_zeros();
-                waiting += 1;
-                word &= word - 1;
-            }
-            if waiting > BLOCK - WORD {
-                distances += self.chosen_rows(query, &ids[..waiting], &mut keys, out);
-                waiting = 0;
-            }
-        }
-        Ok(distances + self.chosen_rows(query, &ids[..waiting], &mut keys, out))
-    }
-
-    fn chosen_rows(&self, query: &[E], ids: &[u32], keys: &mut [f32], out: &mut TopK) -> u64 {
-        let keys = &mut keys[..ids.len()];
-        self.kernel.gather(query, self.rows, ids, keys);
-        self.limit(keys);
-        for (id, key) in ids.iter().zip(&*keys) {
-            out.push(self.first_id + id, *key);
-        }
-        ids.len() as u64
+        Ok(Stats { hops: 0, distances })
     }
 
     /// Compares every query with every row that may be returned.
     fn many(&self, queries: Rows<'_, E>, outs: &mut [TopK]) -> Result<Stats, SearchError> {
-        // Where few rows are kept, a tile would compute mostly keys that nobody wants.
-        if queries.len() == 1 || self.keep.count(self.rows.len()) < self.rows.len() / 4 {
-            let mut stats = Stats::default();
-            for (query, out) in queries.iter().zip(outs) {
-                stats.add(self.one(query, out)?);
-            }
-            return Ok(stats);
-        }
-        let mut keys = vec![0.0; QUERIES * BLOCK];
         let mut distances = 0;
-        for start in (0..self.rows.len()).step_by(BLOCK) {
-            let end = self.rows.len().min(start + BLOCK);
-            let words = self.keep.words::<{ BLOCK / WORD }>(start, end);
-            if words == [0; BLOCK / WORD] {
-                continue;
-            }
-            let block = self.rows.slice(start..end);
-            let keep = BitmapView::new(&words[..block.len().div_ceil(WORD)], block.len());
-            let keep = (!self.keep.is_all()).then_some(keep);
-            for first in (0..queries.len()).step_by(QUERIES) {
-                self.go_on()?;
-                let some = queries.slice(first..queries.len().min(first + QUERIES));
-                let keys = &mut keys[..some.len() * block.len()];
-                self.kernel.tile(some, block, keys);
-                self.limit(keys);
-                distances += keys.len() as u64;
-                for (keys, out) in keys.chunks(block.len()).zip(&mut outs[first..]) {
-                    out.push_block(self.first_id + start as u32, keys, keep);
-                }
-            }
+        for step in self.scan.steps(queries.len()) {
+            self.go_on()?;
+            distances += self.scan.many(queries, step, outs);
         }
         Ok(Stats { hops: 0, distances })
     }
 
     fn go_on(&self) -> Result<(), SearchError> {
         if self.cancel.is_cancelled() { Err(SearchError::Cancelled) } else { Ok(()) }
-    }
-
-    /// Turns keys outside the range into NaN, which never enters a result.
-    fn limit(&self, keys: &mut [f32]) {
-        if self.range.is_all() {
-            return;
-        }
-        for key in keys {
-            if !self.range.contains(*key) {
-                *key = f32::NAN;
-            }
-        }
     }
 }
 

@@ -1,13 +1,13 @@
 //! How a graph answers a search: by a plain walk, by a walk that admits only some rows, or by comparing all that match.
 
+use elanus_kernels::scan::Keep;
 use elanus_kernels::{BitmapView, Element, Kernel, Metric, Rows, TopK};
 
 use super::scorer::Scorer;
 use super::walk::{Admission, End, Walk};
 use super::{HnswIndex, width};
 use crate::array::Array;
-use crate::flat::Scan;
-use crate::keep::Keep;
+use crate::flat::{CancelScan, keep_of};
 use crate::{KeyRange, Scratch, Search, SearchError, Stats};
 
 /// Where of a hundred nodes no more than these match a filter, the matching rows are compared one by one. Knowhere draws
@@ -37,7 +37,7 @@ impl HnswIndex {
         }
         let (Some(graph), 1..) = (&self.graph, search.k) else { return Ok(Stats::default()) };
         let present = self.present.as_ref().map(|words: &Array<u64>| BitmapView::new(words.as_slice(), self.rows));
-        let keep = Keep { filter: search.filter, present, first: 0 };
+        let keep = keep_of(search.filter, 0, present);
         let matching = if search.filter.is_some() { keep.count(self.rows) } else { self.nodes };
         let mut stats = Stats::default();
         if !self.is_walkable(matching, width, search) {
@@ -126,7 +126,7 @@ fn exact<E: Element>(
     before: Stats,
     out: &mut TopK,
 ) -> Result<Stats, SearchError> {
-    let scan = Scan::new(rows, 0, index.spec.metric(), keep, search.range, search.cancel)?;
+    let scan = CancelScan::new(rows, 0, index.spec.metric(), keep, search.range, search.cancel)?;
     let mut stats = scan.one(query, out)?;
     stats.add(before);
     Ok(stats)

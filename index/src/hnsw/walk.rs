@@ -3,11 +3,11 @@
 use std::cmp::Reverse;
 
 use elanus_kernels::Element;
+use elanus_kernels::scan::Keep;
 
 use super::beam::{Beam, Candidate, Heaps, Sorted};
 use super::links::{EMPTY, Graph, Level, Numbering};
 use super::scorer::{Query, Scorer};
-use crate::keep::Keep;
 use crate::scratch::{Scratch, Visited};
 use crate::{Cancel, KeyRange, Stats};
 

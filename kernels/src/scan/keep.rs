@@ -39,6 +39,15 @@ impl<'a> Keep<'a> {
         matches!(self.bits, [None, None])
     }
 
+    /// Whether row `row` is kept.
+    ///
+    /// # Panics
+    /// When a bitmap has no bit for it.
+    #[inline]
+    pub fn has(&self, row: usize) -> bool {
+        self.bits.iter().flatten().all(|(bits, first)| bits.get(first + row))
+    }
+
     /// How many of the first `rows` rows are kept.
     ///
     /// # Panics
