@@ -48,27 +48,27 @@ macro_rules! sets {
 sets! {
     /// Half-precision arithmetic. Its results are coarser than those of the other sets, so it has to be named.
     AVX512FP16 = "avx512fp16", "x86-64 with AVX-512 F, BW, VL, DQ and FP16", "x86_64", is_x86_feature_detected
-        ["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512fp16"], by_request;
+        ["avx2", "fma", "f16c", "bmi1", "bmi2", "popcnt", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512fp16"], by_request;
     /// Products of bf16 pairs.
     AVX512BF16 = "avx512bf16", "x86-64 with AVX-512 F, BW, VL, DQ and BF16", "x86_64", is_x86_feature_detected
-        ["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512bf16"];
+        ["avx2", "fma", "f16c", "bmi1", "bmi2", "popcnt", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512bf16"];
     /// Byte permutes over a whole register, beside byte dot products.
     AVX512VBMI = "avx512vbmi", "x86-64 with AVX-512 F, BW, VL, DQ, VNNI and VBMI", "x86_64", is_x86_feature_detected
-        ["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vnni", "avx512vbmi"];
+        ["avx2", "fma", "f16c", "bmi1", "bmi2", "popcnt", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vnni", "avx512vbmi"];
     /// Population counts of words.
     AVX512VPOPCNTDQ = "avx512vpopcntdq", "x86-64 with AVX-512 F, BW, VL, DQ and VPOPCNTDQ", "x86_64", is_x86_feature_detected
-        ["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vpopcntdq"];
+        ["avx2", "fma", "f16c", "bmi1", "bmi2", "popcnt", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vpopcntdq"];
     /// Byte dot products.
     AVX512VNNI = "avx512vnni", "x86-64 with AVX-512 F, BW, VL, DQ and VNNI", "x86_64", is_x86_feature_detected
-        ["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vnni"];
+        ["avx2", "fma", "f16c", "bmi1", "bmi2", "popcnt", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vnni"];
     /// The AVX-512 that every server CPU with AVX-512 has.
     AVX512 = "avx512", "x86-64 with AVX-512 F, BW, VL and DQ", "x86_64", is_x86_feature_detected
-        ["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq"];
+        ["avx2", "fma", "f16c", "bmi1", "bmi2", "popcnt", "avx512f", "avx512bw", "avx512vl", "avx512dq"];
     /// Byte dot products in 256-bit registers.
     AVXVNNI = "avxvnni", "x86-64 with AVX2, FMA, F16C and AVX-VNNI", "x86_64", is_x86_feature_detected
-        ["avx2", "fma", "f16c", "avxvnni"];
+        ["avx2", "fma", "f16c", "bmi1", "bmi2", "popcnt", "avxvnni"];
     /// Every x86-64 server since 2013 (AMD 2015).
-    AVX2 = "avx2", "x86-64 with AVX2, FMA and F16C", "x86_64", is_x86_feature_detected ["avx2", "fma", "f16c"];
+    AVX2 = "avx2", "x86-64 with AVX2, FMA and F16C", "x86_64", is_x86_feature_detected ["avx2", "fma", "f16c", "bmi1", "bmi2", "popcnt"];
     /// Products of bf16 pairs.
     NEONBF16 = "neonbf16", "64-bit Arm with BF16", "aarch64", is_aarch64_feature_detected ["neon", "bf16"];
     /// Byte matrix products.
