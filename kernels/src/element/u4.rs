@@ -1,6 +1,6 @@
 //! Two unsigned numbers of four bits in a byte.
 use super::element;
-use crate::int;
+use crate::{cell::Cell, int, isa::Version, metric::Metric};
 
 /// Two unsigned numbers of four bits, the first in the low half of the byte.
 #[repr(transparent)]
@@ -25,4 +25,10 @@ impl U4 {
     }
 }
 
-element!(U4, U4, int::versions);
+element!(U4, U4, versions);
+
+// Never inlined, so that the kernels are compiled here and not again in every crate that names one.
+#[inline(never)]
+fn versions(metric: Metric) -> &'static [Version<Cell<U4>>] {
+    int::versions(metric)
+}
