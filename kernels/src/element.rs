@@ -145,6 +145,8 @@ macro_rules! element {
         }
 
         impl crate::element::plumbing::Stored for $type {
+            // Not inlined, or every crate that makes a kernel would compile all of them again.
+            #[inline(never)]
             fn versions(metric: crate::metric::Metric) -> &'static [crate::isa::Version<crate::cell::Cell<Self>>] {
                 $versions(metric)
             }
