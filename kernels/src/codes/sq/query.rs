@@ -1,0 +1,312 @@
+//! Queries against records: estimates of keys, and how far they can be off.
+use super::{
+    SqCodec, SqError, SqFactors,
+    codec::float,
+    keys::{STRETCH, Stretch, Terms},
+    largest_code,
+};
+use crate::{
+    codes::dot::{self, BLOCK_ROWS, Query8, Query16, Records},
+    metric::Metric,
+};
+
+/// A query made ready for one arrangement of records.
+#[derive(Clone, Debug)]
+pub struct SqQuery {
+    bytes: Bytes,
+    terms: Terms,
+    metric: Metric,
+    /// `abs(v)` in the formulas of [the module](super).
+    length: f64,
+    /// `sum(abs(v))`.
+    magnitudes: f64,
+    /// `sum(abs(v - s * q8))`.
+    loss: f64,
+    /// The largest code.
+    top: f64,
+    dim: usize,
+    /// `<q, m>`, or 0 for L2.
+    mean_product: f64,
+    /// The largest magnitude in the mean.
+    mean_largest: f64,
+}
+
+#[derive(Clone, Debug)]
+enum Bytes {
+    Narrow(Box<Query8>),
+    Wide(Box<Query16>),
+}
+
+impl SqCodec {
+    /// Makes a query ready for [`SqCodec::rows`] and [`SqCodec::gather`].
+    ///
+    /// # Errors
+    /// When a component is not finite, or the query is too long for its terms to be.
+    ///
+    /// # Panics
+    /// When the dimensions differ.
+    pub fn prepare_rows(&self, query: &[f32]) -> Result<SqQuery, SqError> {
+        let v = self.centred(query)?;
+        let bytes = Bytes::Narrow(Box::new(self.row.query(&v)?));
+        self.terms(query, &v, bytes)
+    }
+
+    /// The same with a query of 15 bits, which takes twice the time and leaves next to no error of the query: for 8
+    /// bits where estimates decide.
+    ///
+    /// # Errors
+    /// As for [`SqCodec::prepare_rows`].
+    ///
+    /// # Panics
+    /// When the dimensions differ.
+    pub fn prepare_rows_wide(&self, query: &[f32]) -> Result<SqQuery, SqError> {
+        let v = self.centred(query)?;
+        let bytes = Bytes::Wide(Box::new(self.row.query_wide(&v)?));
+        self.terms(query, &v, bytes)
+    }
+
+    /// Makes a query ready for [`SqCodec::blocks`].
+    ///
+    /// # Errors
+    /// As for [`SqCodec::prepare_rows`].
+    ///
+    /// # Panics
+    /// When the dimensions differ.
+    pub fn prepare_blocks(&self, query: &[f32]) -> Result<SqQuery, SqError> {
+        let v = self.centred(query)?;
+        let bytes = Bytes::Narrow(Box::new(self.block.query(&v)?));
+        self.terms(query, &v, bytes)
+    }
+
+    /// What is multiplied with the residuals: the query, for L2 less the mean.
+    fn centred(&self, query: &[f32]) -> Result<Vec<f32>, SqError> {
+        assert_eq!(query.len(), self.dim(), "query and quantizer of different dimension");
+        dot::largest(query)?;
+        if self.metric() != Metric::L2 {
+            return Ok(query.to_vec());
+        }
+        let v: Vec<f32> = query.iter().zip(&self.params.mean).map(|(value, mean)| value - mean).collect();
+        if dot::largest(&v).is_ok() { Ok(v) } else { Err(SqError::TooLarge) }
+    }
+
+    fn terms(&self, query: &[f32], v: &[f32], bytes: Bytes) -> Result<SqQuery, SqError> {
+        let metric = self.metric();
+        let (mean, dim) = (self.params.mean.as_slice(), self.dim());
+        let sum = dot::sum(v, v, |v, _| v);
+        let square = dot::sum(v, v, |v, _| v * v);
+        let magnitudes = dot::sum(v, v, |v, _| v.abs());
+        let mean_product = dot::sum(query, mean, |q, m| q * m);
+        let mean_product = if metric == Metric::L2 { 0.0 } else { mean_product };
+        let (scale, byte_sum, loss) = match &bytes {
+            Bytes::Narrow(bytes) => (bytes.scale(), i64::from(bytes.sum()), bytes.loss()),
+            Bytes::Wide(bytes) => (bytes.scale(), bytes.sum(), bytes.loss()),
+        };
+        let top = f64::from(largest_code(self.params.bits));
+        let middle = 0.5 * top * (sum - f64::from(scale) * byte_sum as f64);
+        let wide = matches!(bytes, Bytes::Wide(_));
+        let (high_scale, low_scale) = if wide { (scale * Query16::RADIX as f32, scale) } else { (scale, 0.0) };
+        let length = square.sqrt();
+        // For COSINE the key is divided by the length of the query here and by that of the row later.
+        let (constant, square_weight, product_weight) = match metric {
+            Metric::L2 => (square, 1.0, -2.0),
+            Metric::Cosine if square > 0.0 => (-mean_product / length, 0.0, -1.0 / length),
+            Metric::Cosine => (0.0, 0.0, 0.0),
+            Metric::Ip
+            | Metric::Hamming
+            | Metric::Jaccard
+            | Metric::Tanimoto
+            | Metric::Substructure
+            | Metric::Superstructure
+            | Metric::MhJaccard => (-mean_product, 0.0, -1.0),
+        };
+        let terms = Terms {
+            high_scale,
+            low_scale,
+            middle: middle as f32,
+            sum: sum as f32,
+            constant: constant as f32,
+            square_weight,
+            product_weight: product_weight as f32,
+            cosine: metric == Metric::Cosine,
+        };
+        if ![terms.middle, terms.sum, terms.constant, terms.product_weight].iter().all(|term| term.is_finite()) {
+            return Err(SqError::TooLarge);
+        }
+        let mean_largest = dot::largest(mean)?;
+        let (loss, mean_largest) = (f64::from(loss), f64::from(mean_largest));
+        Ok(SqQuery { bytes, terms, metric, length, magnitudes, loss, top, dim, mean_product, mean_largest })
+    }
+
+    /// The key of each record, in order.
+    ///
+    /// # Panics
+    /// When the query was made for something else, a record has fewer than `record_bytes` bytes, or `keys` has not one
+    /// place for each.
+    pub fn rows(&self, query: &SqQuery, records: Records<'_>, keys: &mut [f32]) {
+        assert_eq!(keys.len(), records.len(), "one key for each record");
+        let mut stretch = self.stretch();
+        for (i, keys) in keys.chunks_mut(STRETCH).enumerate() {
+            let first = i * STRETCH;
+            stretch.len = keys.len();
+            let part = records.slice(first, keys.len());
+            match &query.bytes {
+                Bytes::Narrow(bytes) => self.row.rows(bytes, part, &mut stretch.high[..keys.len()]),
+                Bytes::Wide(bytes) => {
+                    self.row.rows(&bytes.high, part, &mut stretch.high[..keys.len()]);
+                    self.row.rows(&bytes.low, part, &mut stretch.low[..keys.len()]);
+                }
+            }
+            self.put_factors(part, |row| row, &mut stretch);
+            self.finish(query, &stretch, keys);
+        }
+    }
+
+    /// The key of each record that `ids` names, in that order. Later records are prefetched while earlier ones are
+    /// computed.
+    ///
+    /// # Panics
+    /// As for [`SqCodec::rows`], and when there is no record of some id.
+    pub fn gather(&self, query: &SqQuery, records: Records<'_>, ids: &[u32], keys: &mut [f32]) {
+        assert_eq!(keys.len(), ids.len(), "one key for each id");
+        let mut stretch = self.stretch();
+        for (ids, keys) in ids.chunks(STRETCH).zip(keys.chunks_mut(STRETCH)) {
+            stretch.len = keys.len();
+            match &query.bytes {
+                Bytes::Narrow(bytes) => self.row.gather(bytes, records, ids, &mut stretch.high[..keys.len()]),
+                Bytes::Wide(bytes) => {
+                    self.row.gather(&bytes.high, records, ids, &mut stretch.high[..keys.len()]);
+                    self.row.gather(&bytes.low, records, ids, &mut stretch.low[..keys.len()]);
+                }
+            }
+            self.put_factors(records, |row| ids[row] as usize, &mut stretch);
+            self.finish(query, &stretch, keys);
+        }
+    }
+
+    /// The key of each row of each block, sixteen for each; the keys of rows that a block lacks mean nothing.
+    ///
+    /// # Panics
+    /// When the query was made for something else, a record has fewer than `block_bytes` bytes, or `keys` has not
+    /// sixteen places for each.
+    pub fn blocks(&self, query: &SqQuery, blocks: Records<'_>, keys: &mut [f32]) {
+        /// Blocks of a stretch.
+        const BLOCKS: usize = STRETCH / BLOCK_ROWS;
+        assert_eq!(Some(keys.len()), blocks.len().checked_mul(BLOCK_ROWS), "sixteen keys for each block");
+        let Bytes::Narrow(bytes) = &query.bytes else { panic!("a wide query, which is for rows") };
+        let mut stretch = self.stretch();
+        for (i, keys) in keys.chunks_mut(STRETCH).enumerate() {
+            let part = blocks.slice(i * BLOCKS, keys.len() / BLOCK_ROWS);
+            stretch.len = keys.len();
+            self.block.blocks(bytes, part, &mut stretch.high[..keys.len()]);
+            for block in 0..part.len() {
+                let from = &part.record(block, self.block_bytes())[self.block.block_bytes()..];
+                let lanes = block * BLOCK_ROWS..(block + 1) * BLOCK_ROWS;
+                let mut factors = from.chunks_exact(4 * BLOCK_ROWS);
+                if self.params.range.is_none() {
+                    copy(factors.next(), &mut stretch.min[lanes.clone()]);
+                    copy(factors.next(), &mut stretch.step[lanes.clone()]);
+                }
+                copy(factors.next(), &mut stretch.square[lanes]);
+            }
+            self.finish(query, &stretch, keys);
+        }
+    }
+
+    /// A stretch with the grid of all rows, where there is one.
+    fn stretch(&self) -> Stretch {
+        let (min, step) = self.params.range.map_or((0.0, 0.0), |range| (range.min, range.step));
+        Stretch {
+            len: 0,
+            high: [0; STRETCH],
+            low: [0; STRETCH],
+            min: [min; STRETCH],
+            step: [step; STRETCH],
+            square: [0.0; STRETCH],
+        }
+    }
+
+    /// Reads the factors of the records of a stretch.
+    #[inline]
+    fn put_factors(&self, records: Records<'_>, record: impl Fn(usize) -> usize, stretch: &mut Stretch) {
+        let (data, stride, at) = (records.data(), records.stride(), self.factors_at());
+        let len = stretch.len.min(STRETCH);
+        if self.params.range.is_some() {
+            for row in 0..len {
+                stretch.square[row] = float(&data[record(row) * stride + at..][..4]);
+            }
+        } else {
+            for row in 0..len {
+                let factors = &data[record(row) * stride + at..][..12];
+                stretch.min[row] = float(factors);
+                stretch.step[row] = float(&factors[4..]);
+                stretch.square[row] = float(&factors[8..]);
+            }
+        }
+    }
+
+    fn finish(&self, query: &SqQuery, stretch: &Stretch, keys: &mut [f32]) {
+        let mut all = [0.0; STRETCH];
+        // SAFETY: the loop's instruction set is available, since only `Version::available` hands loops out.
+        unsafe { (self.keys)(&query.terms, stretch, &mut all) };
+        keys.copy_from_slice(&all[..keys.len()]);
+    }
+}
+
+/// Sixteen stored factors.
+fn copy(from: Option<&[u8]>, to: &mut [f32]) {
+    for (to, from) in to.iter_mut().zip(from.unwrap_or_default().chunks_exact(4)) {
+        *to = float(from);
+    }
+}
+
+impl SqQuery {
+    /// How far `key`, the estimate for a row with these factors, can be from the exact key of the vector that was
+    /// encoded, if none of its components was clamped.
+    ///
+    /// With `d = sum(abs(v - s * q8))`, `h = (2^bits - 1) / 2` and `n` components, the rounded query puts the product
+    /// `<v, r^>` off by `step * h * d` at most, and the rounded row each component of `r` by `step / 2`, so that
+    ///
+    /// - L2: `2 * step * h * d + 2 * e * abs(v - r^) + e^2` with `e = step / 2 * sqrt(n)`;
+    /// - IP: `step * h * d + step / 2 * sum(abs(v))`;
+    /// - COSINE: `step * h * d / (abs(q) * abs(x^)) + 2 * e / abs(x^)`, as the unit vectors of `x` and `x^ = m + r^`
+    ///   are no further apart than the last term;
+    ///
+    /// and a part for the rounding of factors and sums in f32.
+    pub fn bound(&self, key: f32, factors: SqFactors) -> f32 {
+        /// A unit in the last place of f32, relative, with room for the dozen operations of a key.
+        const ROUNDING: f64 = 16.0 / (1 << 24) as f64;
+        let (min, step, square) =
+            (f64::from(factors.range.min), f64::from(factors.range.step), f64::from(factors.square).max(0.0));
+        let (top, dim) = (self.top, self.dim as f64);
+        let span = min.abs() + step * top;
+        // Half a step, and what the residual and its place on the grid lose in f32.
+        let half = 0.5001 * step + ROUNDING * (span + self.mean_largest);
+        let query_part = step * 0.5 * top * self.loss;
+        let product_size = span * (self.magnitudes + self.loss) * 2.0 + self.mean_product.abs();
+        let off = half * dim.sqrt();
+        let bound = match self.metric {
+            Metric::L2 => {
+                let rounding = ROUNDING * (self.length * self.length + square + 2.0 * product_size);
+                let distance = (f64::from(key) + 2.0 * query_part + rounding).max(0.0).sqrt();
+                2.0 * query_part + 2.0 * off * distance + off * off + rounding
+            }
+            Metric::Cosine => {
+                let lengths = self.length * square.sqrt();
+                if lengths > 0.0 {
+                    let product = query_part + ROUNDING * product_size;
+                    (product / lengths + 2.0 * off / square.sqrt() + ROUNDING).min(2.0)
+                } else {
+                    2.0
+                }
+            }
+            Metric::Ip
+            | Metric::Hamming
+            | Metric::Jaccard
+            | Metric::Tanimoto
+            | Metric::Substructure
+            | Metric::Superstructure
+            | Metric::MhJaccard => query_part + half * self.magnitudes + ROUNDING * product_size,
+        };
+        (bound as f32).next_up()
+    }
+}
