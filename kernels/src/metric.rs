@@ -22,6 +22,14 @@ pub(crate) trait Op {
     fn key(sum: f32, query_square: f32, row_square: f32) -> f32;
 }
 
+/// A metric whose sum over the components is the inner product, so that an instruction that adds products may compute
+/// it.
+pub(crate) trait Product: Op {}
+
+impl Product for Ip {}
+
+impl Product for Cosine {}
+
 /// How near two vectors are.
 ///
 /// Inside, everything is a *key* and smaller is nearer; the *score* is what a user is shown.
@@ -35,17 +43,18 @@ pub enum Metric {
     Cosine,
     /// The number of bits that differ; the key is the score.
     Hamming,
-    /// Jaccard distance of the sets of one bits, `1 - |a & b| / |a | b|`; the key is the score. Two empty sets are at 0.
+    /// Jaccard distance of the sets of one bits, `1 - |a & b| / |a | b|`; the key is the score. Two empty sets are at
+    /// 0.
     Jaccard,
-    /// Tanimoto similarity of fingerprints, `|a & b| / |a | b|`, as chemists count it; the key is its negative. Two empty
-    /// fingerprints have similarity 1.
+    /// Tanimoto similarity of fingerprints, `|a & b| / |a | b|`, as chemists count it; the key is its negative. Two
+    /// empty fingerprints have similarity 1.
     Tanimoto,
     /// Whether the row is a substructure of the query: 0 if every one bit of the row is one in the query, else 1.
     Substructure,
     /// Whether the row is a superstructure of the query: 0 if every one bit of the query is one in the row, else 1.
     Superstructure,
-    /// Jaccard distance as estimated from MinHash signatures, whose hashes are little-endian words of 32 bits: the share of
-    /// positions at which the hashes differ; the key is the score. Other widths: [`crate::minhash`].
+    /// Jaccard distance as estimated from MinHash signatures, whose hashes are little-endian words of 32 bits: the
+    /// share of positions at which the hashes differ; the key is the score. Other widths: [`crate::minhash`].
     MhJaccard,
 }
 

@@ -2,7 +2,7 @@
 use std::fmt::{self, Debug};
 
 use super::{Number, element};
-use crate::float::{self, Float, Isa};
+use crate::float;
 
 /// A bf16 number, held as its bits.
 ///
@@ -58,19 +58,5 @@ impl Number for Bf16 {
 
     fn from_f32(value: f32) -> Self {
         Self::from_f32(value)
-    }
-}
-
-impl Float for Bf16 {
-    #[inline(always)]
-    unsafe fn load<I: Isa>(from: *const Self) -> I::F32 {
-        // SAFETY: the caller's duties are the same.
-        unsafe { I::load_bf16(from) }
-    }
-
-    #[inline(always)]
-    unsafe fn load_first<I: Isa>(from: *const Self, count: usize) -> I::F32 {
-        // SAFETY: the caller's duties are the same.
-        unsafe { I::load_first_bf16(from, count) }
     }
 }

@@ -72,7 +72,7 @@ impl Debug for F16 {
     }
 }
 
-element!(F16, F16, float::versions);
+element!(F16, F16, float::f16_versions);
 
 impl Number for F16 {
     fn to_f32(self) -> f32 {
@@ -85,6 +85,10 @@ impl Number for F16 {
 }
 
 impl Float for F16 {
+    /// Widening takes half the time in which memory delivers, so that the loads themselves come too late to keep it
+    /// busy. Measured on Zen 5: 48 ns a row of 768 without, 44 with, 38 for reading alone.
+    const STREAM_AHEAD: usize = 8 << 10;
+
     #[inline(always)]
     unsafe fn load<I: Isa>(from: *const Self) -> I::F32 {
         // SAFETY: the caller's duties are the same.
@@ -92,8 +96,8 @@ impl Float for F16 {
     }
 
     #[inline(always)]
-    unsafe fn load_first<I: Isa>(from: *const Self, count: usize) -> I::F32 {
+    unsafe fn load_up_to<I: Isa>(from: *const Self, count: usize) -> I::F32 {
         // SAFETY: the caller's duties are the same.
-        unsafe { I::load_first_f16(from, count) }
+        unsafe { I::load_up_to_f16(from, count) }
     }
 }

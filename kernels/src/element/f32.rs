@@ -2,7 +2,7 @@
 use super::{Number, element};
 use crate::float::{self, Float, Isa};
 
-element!(f32, F32, float::versions);
+element!(f32, F32, float::f32_versions);
 
 impl Number for f32 {
     fn to_f32(self) -> f32 {
@@ -22,8 +22,8 @@ impl Float for f32 {
     }
 
     #[inline(always)]
-    unsafe fn load_first<I: Isa>(from: *const Self, count: usize) -> I::F32 {
+    unsafe fn load_up_to<I: Isa>(from: *const Self, count: usize) -> I::F32 {
         // SAFETY: the caller's duties are the same.
-        unsafe { I::load_first_f32(from, count) }
+        unsafe { I::load_up_to_f32(from, count) }
     }
 }

@@ -10,34 +10,73 @@
 //! sixteen sums are more than enough. Nothing overflows before f32 itself does.
 use std::arch::x86_64::*;
 
-use super::lanes::{Isa, Lane, table};
-use crate::element::{Bf16, F16};
+use super::{
+    Float,
+    arithmetic::{Arithmetic, Split, Wide},
+    lanes::{Isa, Lane, cells},
+};
+use crate::{
+    cell::Cell,
+    element::{Bf16, F16},
+    metric::{Ip, Op},
+};
 
 pub(super) struct Avx512;
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct F32x16(__m512);
+pub(super) struct F32x16(pub(super) __m512);
 
 impl F32x16 {
+    /// The components at even places of a register of bf16, and those at odd places.
     #[inline(always)]
-    unsafe fn widen_bf16(bits: __m256i) -> Self {
+    unsafe fn split(bits: __m512i) -> [Self; 2] {
         // SAFETY: the caller's duty.
-        Self(unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(bits))) })
+        unsafe {
+            let odd = _mm512_and_si512(bits, _mm512_set1_epi32(0xffff_0000_u32.cast_signed()));
+            [Self(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(bits))), Self(_mm512_castsi512_ps(odd))]
+        }
     }
 
-    /// Four sums of sixteen into eight lanes.
+    /// Four sums of sixteen into one.
     #[inline(always)]
-    fn fold8<const COLUMNS: usize>(columns: &[Self; COLUMNS]) -> __m256 {
-        let sum = columns[0].add(columns[1]).add(columns[2].add(columns[3])).0;
+    fn fold16(columns: &[Self]) -> Self {
+        columns[0].add(columns[1]).add(columns[2].add(columns[3]))
+    }
+
+    /// The total of sixteen lanes.
+    #[inline(always)]
+    fn fold1(self) -> f32 {
         // SAFETY: a value of `F32x16` proves the instruction set.
-        unsafe { _mm256_add_ps(_mm512_castps512_ps256(sum), _mm512_extractf32x8_ps::<1>(sum)) }
+        unsafe {
+            let eight = _mm256_add_ps(_mm512_castps512_ps256(self.0), _mm512_extractf32x8_ps::<1>(self.0));
+            super::sse::total(_mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight)))
+        }
     }
 
+    /// The halves of two registers, added: eight lanes of each.
     #[inline(always)]
-    fn fold4<const COLUMNS: usize>(columns: &[Self; COLUMNS]) -> __m128 {
-        let sum = Self::fold8(columns);
+    fn fold8(self, other: Self) -> Self {
         // SAFETY: as above.
-        unsafe { _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps::<1>(sum)) }
+        unsafe {
+            let low = _mm512_shuffle_f32x4::<0b01_00_01_00>(self.0, other.0);
+            Self(_mm512_add_ps(low, _mm512_shuffle_f32x4::<0b11_10_11_10>(self.0, other.0)))
+        }
+    }
+
+    /// The totals of four registers, by transposing while folding.
+    #[inline(always)]
+    fn fold4([a, b, c, d]: [Self; 4]) -> [f32; 4] {
+        let (ab, cd) = (a.fold8(b).0, c.fold8(d).0);
+        // SAFETY: as above.
+        unsafe {
+            let low = _mm512_shuffle_f32x4::<0b10_00_10_00>(ab, cd);
+            let four = _mm512_add_ps(low, _mm512_shuffle_f32x4::<0b11_01_11_01>(ab, cd));
+            let two = _mm512_add_ps(four, _mm512_permute_ps::<0b01_00_11_10>(four));
+            let one = _mm512_add_ps(two, _mm512_permute_ps::<0b10_11_00_01>(two));
+            let mut out = [0.0; 4];
+            _mm_storeu_ps(out.as_mut_ptr(), _mm512_castps512_ps128(_mm512_maskz_compress_ps(0x1111, one)));
+            out
+        }
     }
 }
 
@@ -61,14 +100,15 @@ impl Lane for F32x16 {
     }
 
     #[inline(always)]
-    fn total<const COLUMNS: usize>(columns: &[Self; COLUMNS]) -> f32 {
-        super::sse::total(Self::fold4(columns))
+    fn total<const SPLIT: bool>(columns: &[Self]) -> f32 {
+        // One register is a whole sum, so that splitting changes no place.
+        Self::fold16(columns).fold1()
     }
 
     #[inline(always)]
-    fn totals<const COLUMNS: usize>(four: [&[Self; COLUMNS]; 4]) -> [f32; 4] {
+    fn totals<const SPLIT: bool>(four: [&[Self]; 4]) -> [f32; 4] {
         let [a, b, c, d] = four;
-        super::sse::totals([Self::fold4(a), Self::fold4(b), Self::fold4(c), Self::fold4(d)])
+        Self::fold4([Self::fold16(a), Self::fold16(b), Self::fold16(c), Self::fold16(d)])
     }
 }
 
@@ -89,9 +129,9 @@ impl Isa for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn load_first_f32(from: *const f32, count: usize) -> F32x16 {
+    unsafe fn load_up_to_f32(from: *const f32, count: usize) -> F32x16 {
         // SAFETY: the caller's duty; lanes that the mask leaves out are not accessed.
-        F32x16(unsafe { _mm512_maskz_loadu_ps(first(count), from) })
+        F32x16(unsafe { _mm512_maskz_loadu_ps(first(count) as __mmask16, from) })
     }
 
     #[inline(always)]
@@ -101,34 +141,44 @@ impl Isa for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn load_first_f16(from: *const F16, count: usize) -> F32x16 {
+    unsafe fn load_up_to_f16(from: *const F16, count: usize) -> F32x16 {
         // SAFETY: the caller's duty; lanes that the mask leaves out are not accessed.
-        F32x16(unsafe { _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(count), from.cast())) })
+        F32x16(unsafe { _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(count) as __mmask16, from.cast())) })
     }
 
     #[inline(always)]
-    unsafe fn load_bf16(from: *const Bf16) -> F32x16 {
+    unsafe fn load_bf16(from: *const Bf16) -> [F32x16; 2] {
         // SAFETY: the caller's duty.
-        unsafe { F32x16::widen_bf16(_mm256_loadu_si256(from.cast())) }
+        unsafe { F32x16::split(_mm512_loadu_si512(from.cast())) }
     }
 
     #[inline(always)]
-    unsafe fn load_first_bf16(from: *const Bf16, count: usize) -> F32x16 {
+    unsafe fn load_up_to_bf16(from: *const Bf16, count: usize) -> [F32x16; 2] {
         // SAFETY: the caller's duty; lanes that the mask leaves out are not accessed.
-        unsafe { F32x16::widen_bf16(_mm256_maskz_loadu_epi16(first(count), from.cast())) }
+        unsafe { F32x16::split(_mm512_maskz_loadu_epi16(first(count), from.cast())) }
     }
 }
 
-/// The mask of the first `count` lanes.
+/// The mask of the first `count` lanes, of all if there are fewer.
 #[inline(always)]
-const fn first(count: usize) -> __mmask16 {
-    (1 << count) - 1
+pub(super) fn first(count: usize) -> __mmask32 {
+    u32::MAX >> (32 - count.min(32))
 }
 
-table! {
-    isa: Avx512,
-    features: ["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq"],
-    columns: 4,
-    plain: { pair: 4, quad: 4, tile: 4 x 4 x 1 },
-    squares: { pair: 4, quad: 2, tile: 4 x 4 x 1 },
+cells!(["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq"]);
+
+pub(super) const fn plain<M: Op, E: Float>() -> Cell<E> {
+    cell::<Wide<Avx512, E, M>, Wide<Avx512, E, Ip>, 4, 4, 4, 6, 4, 4, 4, 1>()
+}
+
+pub(super) const fn squares<M: Op, E: Float>() -> Cell<E> {
+    cell::<Wide<Avx512, E, M>, Wide<Avx512, E, Ip>, 4, 4, 4, 4, 2, 4, 4, 1>()
+}
+
+pub(super) const fn plain_bf16<M: Op>() -> Cell<Bf16> {
+    cell::<Split<Avx512, M>, Split<Avx512, Ip>, 2, 2, 2, 6, 2, 2, 4, 1>()
+}
+
+pub(super) const fn squares_bf16<M: Op>() -> Cell<Bf16> {
+    cell::<Split<Avx512, M>, Split<Avx512, Ip>, 2, 2, 2, 4, 1, 2, 4, 1>()
 }

@@ -4,9 +4,6 @@
 //! adds them up in one fixed order. So a key has the same bits on every machine.
 use crate::element::{Bf16, F16};
 
-/// Virtual lanes: components that go into separate sums.
-pub(crate) const STRIDE: usize = 64;
-
 /// A register of `f32` lanes. Having one proves that its instruction set is available, since only the unsafe functions
 /// of [`Isa`] make the first; so arithmetic on it is safe.
 pub(crate) trait Lane: Copy {
@@ -19,16 +16,24 @@ pub(crate) trait Lane: Copy {
     /// `self + a * b`, rounded once.
     fn fma(self, a: Self, b: Self) -> Self;
 
-    /// The sum of all 64 virtual lanes: the four sums of sixteen are added as `(0 + 1) + (2 + 3)`, and the sixteen are
-    /// folded in halves, 8 onto 8, 4 onto 4, 2 onto 2, 1 onto 1.
-    fn total<const COLUMNS: usize>(columns: &[Self; COLUMNS]) -> f32;
+    /// The sum of all 64 virtual lanes, `64 / LANES` registers: the four sums of sixteen are added as `(0 + 1) + (2 +
+    /// 3)`, and the sixteen are folded in halves, 8 onto 8, 4 onto 4, 2 onto 2, 1 onto 1. [`place`] says which register
+    /// is where.
+    fn total<const SPLIT: bool>(columns: &[Self]) -> f32;
 
     /// Four totals, for sets that can share the last folds.
     #[inline(always)]
-    fn totals<const COLUMNS: usize>(four: [&[Self; COLUMNS]; 4]) -> [f32; 4] {
+    fn totals<const SPLIT: bool>(four: [&[Self]; 4]) -> [f32; 4] {
         let [a, b, c, d] = four;
-        [Self::total(a), Self::total(b), Self::total(c), Self::total(d)]
+        [Self::total::<SPLIT>(a), Self::total::<SPLIT>(b), Self::total::<SPLIT>(c), Self::total::<SPLIT>(d)]
     }
+}
+
+/// Where the register of part `part` of the sum of sixteen `sum` is, each sum having `parts` of them: one after
+/// another, or, where even and odd components are split, those of two sums in turns.
+#[inline(always)]
+pub(super) const fn place<const SPLIT: bool>(parts: usize, sum: usize, part: usize) -> usize {
+    if SPLIT { 2 * (parts * (sum / 2) + part) + sum % 2 } else { parts * sum + part }
 }
 
 /// How an instruction set loads numbers into lanes.
@@ -51,11 +56,12 @@ pub(crate) trait Isa {
     /// The instruction set is available and `LANES` values are readable at `from`.
     unsafe fn load_f32(from: *const f32) -> Self::F32;
 
-    /// Loads the first `count` lanes and clears the others; reads nothing beyond.
+    /// Loads a register of which the first `count` lanes, or all if there are more, are wanted, and clears the others;
+    /// reads nothing beyond.
     ///
     /// # Safety
-    /// The instruction set is available, `count` is in `1..LANES`, and `count` values are readable at `from`.
-    unsafe fn load_first_f32(from: *const f32, count: usize) -> Self::F32;
+    /// The instruction set is available, `count` is at least 1, and `count` values are readable at `from`.
+    unsafe fn load_up_to_f32(from: *const f32, count: usize) -> Self::F32;
 
     /// Loads and widens a full register.
     ///
@@ -63,109 +69,118 @@ pub(crate) trait Isa {
     /// As [`Isa::load_f32`].
     unsafe fn load_f16(from: *const F16) -> Self::F32;
 
-    /// Loads and widens the first `count` lanes and clears the others; reads nothing beyond.
+    /// Loads as [`Isa::load_up_to_f32`] and widens.
     ///
     /// # Safety
-    /// As [`Isa::load_first_f32`].
-    unsafe fn load_first_f16(from: *const F16, count: usize) -> Self::F32;
+    /// As [`Isa::load_up_to_f32`].
+    unsafe fn load_up_to_f16(from: *const F16, count: usize) -> Self::F32;
 
-    /// Loads and widens a full register.
+    /// Loads `2 * LANES` values and widens those at even and at odd places.
     ///
     /// # Safety
-    /// As [`Isa::load_f32`].
-    unsafe fn load_bf16(from: *const Bf16) -> Self::F32;
+    /// The instruction set is available and `2 * LANES` values are readable at `from`.
+    unsafe fn load_bf16(from: *const Bf16) -> [Self::F32; 2];
 
-    /// Loads and widens the first `count` lanes and clears the others; reads nothing beyond.
+    /// Loads the first `count` of `2 * LANES` values, or all if there are more, and widens as [`Isa::load_bf16`].
     ///
     /// # Safety
-    /// As [`Isa::load_first_f32`].
-    unsafe fn load_first_bf16(from: *const Bf16, count: usize) -> Self::F32;
+    /// As [`Isa::load_up_to_f32`].
+    unsafe fn load_up_to_bf16(from: *const Bf16, count: usize) -> [Self::F32; 2];
 }
 
-/// Compiles the driver's loops for one instruction set, for every metric and element type.
-///
-/// `columns` is [`STRIDE`] over the lanes of a register. The groups say how many columns are summed in one sweep over
-/// the components, so that the sums stay in registers: a pair holds `pair` sums, four rows `4 * quad`, and a
-/// tile of queries x rows x columns their product; where squares are summed too there is one more for each row and
-/// column.
-macro_rules! table {
-    (
-        isa: $isa:ty,
-        features: [$($feature:tt),*],
-        columns: $columns:literal,
-        plain: { pair: $pair:literal, quad: $quad:literal, tile: $queries:literal x $rows:literal x $tile:literal },
-        squares: { pair: $pair_sq:literal, quad: $quad_sq:literal, tile: $queries_sq:literal x $rows_sq:literal x $tile_sq:literal },
-    ) => {
-        pub(super) const fn plain<M: crate::metric::Op, E: crate::float::Float>() -> crate::cell::Cell<E> {
+/// How many sums the loops of a cell keep in registers. `C` columns (packed registers) make a stride; a pair sums `P`
+/// of them in one sweep over the components, `R` rows at a time sum `G`, a tile of `TQ` queries by `TR` rows sums `TG`.
+macro_rules! cells {
+    ([$($feature:tt),*]) => {
+        /// The cell of the arithmetic `A`; `S` is the inner product over the same columns, `SP` of them in one sweep.
+        pub(super) const fn cell<
+            A: Arithmetic,
+            S: Arithmetic<Stored = A::Stored>,
+            const C: usize,
+            const P: usize,
+            const SP: usize,
+            const R: usize,
+            const G: usize,
+            const TQ: usize,
+            const TR: usize,
+            const TG: usize,
+        >() -> crate::cell::Cell<A::Stored> {
             crate::cell::Cell {
-                pair: pair::<M, E, $pair>,
-                many: many::<M, E, $pair, $quad>,
-                tile: tile::<M, E, $quad, $queries, $rows, $tile>,
-                square: square::<E>,
-            }
-        }
-
-        pub(super) const fn squares<M: crate::metric::Op, E: crate::float::Float>() -> crate::cell::Cell<E> {
-            crate::cell::Cell {
-                pair: pair::<M, E, $pair_sq>,
-                many: many::<M, E, $pair_sq, $quad_sq>,
-                tile: tile::<M, E, $quad_sq, $queries_sq, $rows_sq, $tile_sq>,
-                square: square::<E>,
+                pair: pair::<A, C, P>,
+                many: many::<A, S, C, P, SP, R, G>,
+                tile: tile::<A, S, C, P, SP, R, G, TQ, TR, TG>,
+                square: square::<S, C, SP>,
             }
         }
 
         $(#[target_feature(enable = $feature)])*
-        unsafe fn pair<M: crate::metric::Op, E: crate::float::Float, const PAIR: usize>(
-            a: *const E,
-            b: *const E,
+        #[inline(never)]
+        unsafe fn pair<A: Arithmetic, const C: usize, const P: usize>(
+            a: *const A::Stored,
+            b: *const A::Stored,
             dim: usize,
         ) -> f32 {
             // SAFETY: the features are those of this function; the pointers are the caller's duty.
-            unsafe { crate::float::driver::pair::<$isa, M, E, $columns, PAIR>(a, b, dim) }
+            unsafe { crate::float::driver::pair::<A, C, P>(a, b, dim) }
+        }
+
+        /// The inner product of a row with itself; the key is its negative.
+        unsafe fn square<S: Arithmetic, const C: usize, const SP: usize>(row: *const S::Stored, dim: usize) -> f32 {
+            // SAFETY: passed on to the caller.
+            0.0 - unsafe { pair::<S, C, SP>(row, row, dim) }
         }
 
         $(#[target_feature(enable = $feature)])*
-        unsafe fn square<E: crate::float::Float>(row: *const E, dim: usize) -> f32 {
-            // SAFETY: as above.
-            unsafe { crate::float::driver::square::<$isa, E, $columns>(row, dim) }
-        }
-
-        $(#[target_feature(enable = $feature)])*
-        unsafe fn many<M: crate::metric::Op, E: crate::float::Float, const PAIR: usize, const QUAD: usize>(
-            query: *const E,
-            base: *const E,
+        #[inline(never)]
+        unsafe fn many<
+            A: Arithmetic,
+            S: Arithmetic<Stored = A::Stored>,
+            const C: usize,
+            const P: usize,
+            const SP: usize,
+            const R: usize,
+            const G: usize,
+        >(
+            query: *const A::Stored,
+            base: *const A::Stored,
             dim: usize,
             ids: *const u32,
             count: usize,
             keys: *mut f32,
         ) {
-            // SAFETY: as above.
-            unsafe { crate::float::driver::many::<$isa, M, E, $columns, PAIR, QUAD>(query, base, dim, ids, count, keys) }
+            let single = crate::float::driver::Single { pair: pair::<A, C, P>, square: square::<S, C, SP> };
+            // SAFETY: as for a pair.
+            unsafe { crate::float::driver::many::<A, C, R, G>(query, base, dim, ids, count, keys, single) }
         }
 
         $(#[target_feature(enable = $feature)])*
         unsafe fn tile<
-            M: crate::metric::Op,
-            E: crate::float::Float,
-            const QUAD: usize,
-            const Q: usize,
+            A: Arithmetic,
+            S: Arithmetic<Stored = A::Stored>,
+            const C: usize,
+            const P: usize,
+            const SP: usize,
             const R: usize,
-            const GROUP: usize,
+            const G: usize,
+            const TQ: usize,
+            const TR: usize,
+            const TG: usize,
         >(
-            queries: *const E,
+            queries: *const A::Stored,
             query_count: usize,
-            base: *const E,
+            base: *const A::Stored,
             row_count: usize,
             dim: usize,
             keys: *mut f32,
         ) {
-            // SAFETY: as above.
+            let rest = crate::float::driver::Rest { many: many::<A, S, C, P, SP, R, G>, square: square::<S, C, SP> };
+            // SAFETY: as for a pair.
             unsafe {
-                crate::float::driver::tile::<$isa, M, E, $columns, QUAD, Q, R, GROUP>(
-                    queries, query_count, base, row_count, dim, keys,
+                crate::float::driver::tile::<A, C, TQ, TR, TG>(
+                    queries, query_count, base, row_count, dim, keys, rest,
                 )
             }
         }
     };
 }
-pub(crate) use table;
+pub(crate) use cells;

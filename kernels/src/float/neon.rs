@@ -6,33 +6,59 @@
 //! | `ldr q` | 1 per cycle | 2 per cycle (V1: 3) | 3 per cycle |
 //! | `fcvtl v.4s, v.4h` | 7, half a cycle | 3, 1 per cycle | 3, 2 per cycle |
 //!
-//! The 64 virtual lanes are sixteen registers, which a pair holds all at once; four rows hold four columns each, in four
-//! sweeps; a tile four queries by four rows of one column. Nothing overflows before f32 itself does.
+//! The 64 virtual lanes are sixteen registers, which a pair holds all at once (where squares are summed too, eight of
+//! each of three); four rows hold four columns each, in four sweeps; a tile four queries by four rows of one column.
+//! With what is loaded that is 30 registers at most: within a sweep none is spilled. Nothing overflows before f32
+//! itself does.
 use std::arch::aarch64::*;
 
-use super::lanes::{Isa, Lane, table};
-use crate::element::{Bf16, F16};
+use super::{
+    Float,
+    arithmetic::{Arithmetic, Split, Wide},
+    lanes::{Isa, Lane, cells, place},
+};
+use crate::{
+    cell::Cell,
+    element::{Bf16, F16},
+    metric::{Ip, Op},
+};
 
 pub(super) struct Neon;
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct F32x4(float32x4_t);
+pub(super) struct F32x4(pub(super) float32x4_t);
 
 impl F32x4 {
+    /// The components at even places of a register of bf16, and those at odd places.
     #[inline(always)]
-    unsafe fn widen_bf16(bits: uint16x4_t) -> Self {
+    unsafe fn split(bits: uint16x8_t) -> [Self; 2] {
         // SAFETY: the caller's duty.
-        Self(unsafe { vreinterpretq_f32_u32(vshll_n_u16::<16>(bits)) })
+        unsafe {
+            let bits = vreinterpretq_u32_u16(bits);
+            let odd = vandq_u32(bits, vdupq_n_u32(0xffff_0000));
+            [Self(vreinterpretq_f32_u32(vshlq_n_u32::<16>(bits))), Self(vreinterpretq_f32_u32(odd))]
+        }
     }
 
     #[inline(always)]
-    fn fold4<const COLUMNS: usize>(columns: &[Self; COLUMNS]) -> Self {
+    fn fold_part<const SPLIT: bool>(columns: &[Self], part: usize) -> Self {
+        let first = columns[place::<SPLIT>(4, 0, part)].add(columns[place::<SPLIT>(4, 1, part)]);
+        let second = columns[place::<SPLIT>(4, 2, part)].add(columns[place::<SPLIT>(4, 3, part)]);
+        first.add(second)
+    }
+
+    #[inline(always)]
+    fn fold4<const SPLIT: bool>(columns: &[Self]) -> Self {
         // Each sum of sixteen is four registers.
-        let first = columns[0].add(columns[4]).add(columns[8].add(columns[12]));
-        let second = columns[1].add(columns[5]).add(columns[9].add(columns[13]));
-        let third = columns[2].add(columns[6]).add(columns[10].add(columns[14]));
-        let fourth = columns[3].add(columns[7]).add(columns[11].add(columns[15]));
-        first.add(third).add(second.add(fourth))
+        let even = Self::fold_part::<SPLIT>(columns, 0).add(Self::fold_part::<SPLIT>(columns, 2));
+        even.add(Self::fold_part::<SPLIT>(columns, 1).add(Self::fold_part::<SPLIT>(columns, 3)))
+    }
+
+    /// The total of four lanes.
+    #[inline(always)]
+    pub(super) fn fold1(self) -> f32 {
+        // SAFETY: a value of `F32x4` proves the instruction set.
+        unsafe { vpadds_f32(vadd_f32(vget_low_f32(self.0), vget_high_f32(self.0))) }
     }
 }
 
@@ -56,10 +82,8 @@ impl Lane for F32x4 {
     }
 
     #[inline(always)]
-    fn total<const COLUMNS: usize>(columns: &[Self; COLUMNS]) -> f32 {
-        let sum = Self::fold4(columns).0;
-        // SAFETY: as above.
-        unsafe { vpadds_f32(vadd_f32(vget_low_f32(sum), vget_high_f32(sum))) }
+    fn total<const SPLIT: bool>(columns: &[Self]) -> f32 {
+        Self::fold4::<SPLIT>(columns).fold1()
     }
 }
 
@@ -80,14 +104,15 @@ impl Isa for Neon {
     }
 
     #[inline(always)]
-    unsafe fn load_first_f32(from: *const f32, count: usize) -> F32x4 {
-        // SAFETY: the caller's duty; each arm reads `count` values.
+    unsafe fn load_up_to_f32(from: *const f32, count: usize) -> F32x4 {
+        // SAFETY: the caller's duty; each arm reads no more than `count` values.
         unsafe {
             let zero = vdupq_n_f32(0.0);
             F32x4(match count {
                 1 => vld1q_lane_f32::<0>(from, zero),
                 2 => vcombine_f32(vld1_f32(from), vget_low_f32(zero)),
-                _ => vld1q_lane_f32::<2>(from.add(2), vcombine_f32(vld1_f32(from), vget_low_f32(zero))),
+                3 => vld1q_lane_f32::<2>(from.add(2), vcombine_f32(vld1_f32(from), vget_low_f32(zero))),
+                _ => vld1q_f32(from),
             })
         }
     }
@@ -99,32 +124,35 @@ impl Isa for Neon {
     }
 
     #[inline(always)]
-    unsafe fn load_first_f16(from: *const F16, count: usize) -> F32x4 {
-        // SAFETY: the caller's duty; each arm reads `count` values.
-        unsafe { F32x4(vcvt_f32_f16(vreinterpret_f16_u16(first_u16(from.cast(), count)))) }
+    unsafe fn load_up_to_f16(from: *const F16, count: usize) -> F32x4 {
+        // SAFETY: the caller's duty.
+        unsafe { F32x4(vcvt_f32_f16(vreinterpret_f16_u16(first4_u16(from.cast(), count)))) }
     }
 
     #[inline(always)]
-    unsafe fn load_bf16(from: *const Bf16) -> F32x4 {
+    unsafe fn load_bf16(from: *const Bf16) -> [F32x4; 2] {
         // SAFETY: the caller's duty.
-        unsafe { F32x4::widen_bf16(vld1_u16(from.cast())) }
+        unsafe { F32x4::split(vld1q_u16(from.cast())) }
     }
 
     #[inline(always)]
-    unsafe fn load_first_bf16(from: *const Bf16, count: usize) -> F32x4 {
+    unsafe fn load_up_to_bf16(from: *const Bf16, count: usize) -> [F32x4; 2] {
         // SAFETY: the caller's duty.
-        unsafe { F32x4::widen_bf16(first_u16(from.cast(), count)) }
+        unsafe { F32x4::split(first8_u16(from.cast(), count)) }
     }
 }
 
-/// The first `count` 16-bit values, and zeros.
+/// The first `count` 16-bit values, four at most, and zeros.
 ///
 /// # Safety
-/// `count` is in `1..LANES`, and `count` values are readable at `from`.
+/// `count` is at least 1, and `count` values are readable at `from`.
 #[inline(always)]
-unsafe fn first_u16(from: *const u16, count: usize) -> uint16x4_t {
+unsafe fn first4_u16(from: *const u16, count: usize) -> uint16x4_t {
     // SAFETY: the caller's duty.
     unsafe {
+        if count >= 4 {
+            return vld1_u16(from);
+        }
         let mut lanes = vld1_lane_u16::<0>(from, vdup_n_u16(0));
         if count > 1 {
             lanes = vld1_lane_u16::<1>(from.add(1), lanes);
@@ -136,10 +164,33 @@ unsafe fn first_u16(from: *const u16, count: usize) -> uint16x4_t {
     }
 }
 
-table! {
-    isa: Neon,
-    features: ["neon"],
-    columns: 16,
-    plain: { pair: 16, quad: 4, tile: 4 x 4 x 1 },
-    squares: { pair: 8, quad: 2, tile: 4 x 4 x 1 },
+/// The first `count` 16-bit values, eight at most, and zeros.
+///
+/// # Safety
+/// `count` is at least 1, and `count` values are readable at `from`.
+#[inline(always)]
+pub(super) unsafe fn first8_u16(from: *const u16, count: usize) -> uint16x8_t {
+    // SAFETY: the caller's duty; the second half is read only where it begins within the values.
+    unsafe {
+        let high = if count > 4 { first4_u16(from.add(4), count - 4) } else { vdup_n_u16(0) };
+        vcombine_u16(first4_u16(from, count), high)
+    }
+}
+
+cells!(["neon"]);
+
+pub(super) const fn plain<M: Op, E: Float>() -> Cell<E> {
+    cell::<Wide<Neon, E, M>, Wide<Neon, E, Ip>, 16, 16, 16, 4, 4, 4, 4, 1>()
+}
+
+pub(super) const fn squares<M: Op, E: Float>() -> Cell<E> {
+    cell::<Wide<Neon, E, M>, Wide<Neon, E, Ip>, 16, 8, 16, 4, 2, 4, 4, 1>()
+}
+
+pub(super) const fn plain_bf16<M: Op>() -> Cell<Bf16> {
+    cell::<Split<Neon, M>, Split<Neon, Ip>, 8, 8, 8, 4, 2, 2, 4, 1>()
+}
+
+pub(super) const fn squares_bf16<M: Op>() -> Cell<Bf16> {
+    cell::<Split<Neon, M>, Split<Neon, Ip>, 8, 2, 8, 4, 1, 2, 3, 1>()
 }

@@ -3,8 +3,17 @@
 #[cfg(test)]
 mod tests;
 
-use super::lanes::{Isa, Lane, table};
-use crate::element::{Bf16, F16};
+use super::{
+    Float,
+    arithmetic::{Arithmetic, Split, Wide},
+    driver,
+    lanes::{Isa, Lane},
+};
+use crate::{
+    cell::Cell,
+    element::{Bf16, F16},
+    metric::{Ip, Op},
+};
 
 const LANES: usize = 16;
 
@@ -54,7 +63,7 @@ impl Lane for F32x16 {
     }
 
     #[inline(always)]
-    fn total<const COLUMNS: usize>(columns: &[Self; COLUMNS]) -> f32 {
+    fn total<const SPLIT: bool>(columns: &[Self]) -> f32 {
         let mut sums = columns[0].add(columns[1]).add(columns[2].add(columns[3])).0;
         let mut half = LANES / 2;
         while half > 0 {
@@ -77,12 +86,12 @@ impl F32x16 {
     }
 
     #[inline(always)]
-    fn widen_bf16(numbers: [Bf16; LANES]) -> Self {
-        let mut lanes = [0.0; LANES];
+    fn split(numbers: [Bf16; 2 * LANES]) -> [Self; 2] {
+        let (mut even, mut odd) = ([0.0; LANES], [0.0; LANES]);
         for i in 0..LANES {
-            lanes[i] = numbers[i].to_f32();
+            (even[i], odd[i]) = (numbers[2 * i].to_f32(), numbers[2 * i + 1].to_f32());
         }
-        Self(lanes)
+        [Self(even), Self(odd)]
     }
 
     #[inline(always)]
@@ -111,11 +120,9 @@ impl Isa for Scalar {
     }
 
     #[inline(always)]
-    unsafe fn load_first_f32(from: *const f32, count: usize) -> F32x16 {
-        let mut lanes = [0.0; LANES];
-        // SAFETY: `count` is below `LANES` and that many values are readable.
-        unsafe { from.copy_to_nonoverlapping(lanes.as_mut_ptr(), count) };
-        F32x16(lanes)
+    unsafe fn load_up_to_f32(from: *const f32, count: usize) -> F32x16 {
+        // SAFETY: the caller's duty.
+        F32x16(unsafe { up_to(from, count) })
     }
 
     #[inline(always)]
@@ -125,32 +132,91 @@ impl Isa for Scalar {
     }
 
     #[inline(always)]
-    unsafe fn load_first_f16(from: *const F16, count: usize) -> F32x16 {
-        let mut lanes = [F16(0); LANES];
-        // SAFETY: `count` is below `LANES` and that many values are readable.
-        unsafe { from.copy_to_nonoverlapping(lanes.as_mut_ptr(), count) };
-        F32x16::widen(lanes)
-    }
-
-    #[inline(always)]
-    unsafe fn load_bf16(from: *const Bf16) -> F32x16 {
+    unsafe fn load_up_to_f16(from: *const F16, count: usize) -> F32x16 {
         // SAFETY: the caller's duty.
-        F32x16::widen_bf16(unsafe { from.cast::<[Bf16; LANES]>().read_unaligned() })
+        F32x16::widen(unsafe { up_to(from, count) })
     }
 
     #[inline(always)]
-    unsafe fn load_first_bf16(from: *const Bf16, count: usize) -> F32x16 {
-        let mut lanes = [Bf16(0); LANES];
-        // SAFETY: `count` is below `LANES` and that many values are readable.
-        unsafe { from.copy_to_nonoverlapping(lanes.as_mut_ptr(), count) };
-        F32x16::widen_bf16(lanes)
+    unsafe fn load_bf16(from: *const Bf16) -> [F32x16; 2] {
+        // SAFETY: the caller's duty.
+        F32x16::split(unsafe { from.cast::<[Bf16; 2 * LANES]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    unsafe fn load_up_to_bf16(from: *const Bf16, count: usize) -> [F32x16; 2] {
+        // SAFETY: the caller's duty.
+        F32x16::split(unsafe { up_to(from, count) })
     }
 }
 
-table! {
-    isa: Scalar,
-    features: [],
-    columns: 4,
-    plain: { pair: 1, quad: 1, tile: 4 x 4 x 1 },
-    squares: { pair: 1, quad: 1, tile: 4 x 4 x 1 },
+/// The first `count` values, `N` at most, and zeros.
+///
+/// # Safety
+/// `count` values are readable at `from`.
+#[inline(always)]
+unsafe fn up_to<T: Copy + Default, const N: usize>(from: *const T, count: usize) -> [T; N] {
+    let mut values = [T::default(); N];
+    // SAFETY: the caller's duty.
+    unsafe { from.copy_to_nonoverlapping(values.as_mut_ptr(), count.min(N)) };
+    values
+}
+
+/// The cell of the arithmetic `A` of `C` columns, one at a time; `S` is the inner product over the same columns. Blocks
+/// of rows would win nothing: the emulated multiply-add is far slower than the loads that they save.
+const fn cell<A: Arithmetic, S: Arithmetic<Stored = A::Stored>, const C: usize>() -> Cell<A::Stored> {
+    Cell { pair: pair::<A, C>, many: many::<A, C>, tile: tile::<A, C>, square: square::<S, C> }
+}
+
+pub(super) const fn plain<M: Op, E: Float>() -> Cell<E> {
+    cell::<Wide<Scalar, E, M>, Wide<Scalar, E, Ip>, 4>()
+}
+
+pub(super) const fn plain_bf16<M: Op>() -> Cell<Bf16> {
+    cell::<Split<Scalar, M>, Split<Scalar, Ip>, 2>()
+}
+
+#[inline(never)]
+unsafe fn pair<A: Arithmetic, const C: usize>(a: *const A::Stored, b: *const A::Stored, dim: usize) -> f32 {
+    // SAFETY: the caller's duty.
+    unsafe { driver::pair::<A, C, 1>(a, b, dim) }
+}
+
+unsafe fn square<S: Arithmetic, const C: usize>(row: *const S::Stored, dim: usize) -> f32 {
+    // SAFETY: the caller's duty.
+    0.0 - unsafe { pair::<S, C>(row, row, dim) }
+}
+
+unsafe fn many<A: Arithmetic, const C: usize>(
+    query: *const A::Stored,
+    base: *const A::Stored,
+    dim: usize,
+    ids: *const u32,
+    count: usize,
+    keys: *mut f32,
+) {
+    for i in 0..count {
+        // SAFETY: the caller's duty; `i` is below `count`.
+        unsafe {
+            let row = if ids.is_null() { i } else { *ids.add(i) as usize };
+            keys.add(i).write(pair::<A, C>(query, base.add(row * dim), dim));
+        }
+    }
+}
+
+unsafe fn tile<A: Arithmetic, const C: usize>(
+    queries: *const A::Stored,
+    query_count: usize,
+    base: *const A::Stored,
+    row_count: usize,
+    dim: usize,
+    keys: *mut f32,
+) {
+    for query in 0..query_count {
+        // SAFETY: the caller's duty; `query` is below `query_count`.
+        unsafe {
+            let to = keys.add(query * row_count);
+            many::<A, C>(queries.add(query * dim), base, dim, std::ptr::null(), row_count, to);
+        }
+    }
 }

@@ -17,11 +17,10 @@ impl Op for Cosine {
     /// angle; both lie outside components of about 1e-19 to 1e18.
     #[inline(always)]
     fn key(sum: f32, query_square: f32, row_square: f32) -> f32 {
-        if query_square == 0.0 || row_square == 0.0 {
-            return 0.0;
-        }
         // Two roots and not the root of a product, which would leave the range of f32 much sooner.
         let cosine = sum / (query_square.sqrt() * row_square.sqrt());
-        0.0 - cosine.clamp(-1.0, 1.0)
+        let key = 0.0 - cosine.clamp(-1.0, 1.0);
+        // Chosen after it was computed, so that the keys of several rows are computed in one register.
+        if (query_square == 0.0) | (row_square == 0.0) { 0.0 } else { key }
     }
 }
