@@ -1,5 +1,7 @@
 //! Timed rounds of queries over an index.
 
+pub(crate) mod batch;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 

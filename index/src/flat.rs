@@ -1,5 +1,7 @@
 //! Exact search by comparing every row: the FLAT index, and the scans used on rows that no index covers.
 
+mod batch;
+
 use std::io::{self, Write};
 
 use elanus_kernels::scan::{Keep, Scan};
@@ -188,6 +190,9 @@ pub fn scan_many(
     (0..queries.len()).try_for_each(|i| check::finite(queries.row(i)))?;
     check::ids(rows, first_id, filter)?;
     let keep = keep_of(filter, first_id as usize, None);
+    if let Some(stats) = batch::try_batch(rows, first_id, queries, metric, keep, range, cancel, outs) {
+        return stats;
+    }
     with_element!(AnyRows, rows, typed => match queries.typed() {
         Some(queries) => CancelScan::new(typed, first_id, metric, keep, range, cancel)?.many(queries, outs),
         None => Err(SearchError::Element { want: rows.element(), got: queries.element() }),

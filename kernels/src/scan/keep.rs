@@ -1,4 +1,6 @@
 //! Which rows a scan may return.
+use std::ops::Range;
+
 use crate::bitmap::BitmapView;
 
 /// Rows under one word of a bitmap.
@@ -58,6 +60,17 @@ impl<'a> Keep<'a> {
             return rows;
         }
         (0..rows).step_by(WORD).map(|start| self.word(start, rows.min(start + WORD)).count_ones() as usize).sum()
+    }
+
+    /// Writes the bits of the rows in `range` to `words`, the first of them lowest, as a
+    /// [`BitmapView`] of so many bits wants them.
+    ///
+    /// # Panics
+    /// When a bitmap has not a bit for each of the rows.
+    pub fn write(&self, range: Range<usize>, words: &mut Vec<u64>) {
+        self.check(range.end);
+        words.clear();
+        words.extend(range.clone().step_by(WORD).map(|start| self.word(start, range.end.min(start + WORD))));
     }
 
     /// Panics when a bitmap has not a bit for each of `rows` rows.
