@@ -92,7 +92,9 @@ fn rows<E: Draw>(
     report: &mut Report,
 ) {
     let Some((_, name, bytes)) = LEVELS.iter().find(|(of, ..)| *of == level) else { return };
+    // Whole groups of rows, whatever the size of a group: what is left over is not what is asked about.
     let count = (bytes / (dim * size_of::<E>())).max(1);
+    let count = if count > 24 { count / 24 * 24 } else { count / 6 * 6 }.max(1);
     let query: Vec<E> = drawn(2, dim + 64);
     let base: Vec<E> = drawn(3, count * dim + 64);
     let (query, base) = (lines(&query, dim), lines(&base, count * dim));
@@ -154,21 +156,25 @@ fn limit<E: Draw>(limits: &Limits, kernel: &Kernel<E>, dim: usize, bytes: usize,
     least
 }
 
-/// What a row costs beside reading, in units of the work for each component.
+/// What a row costs beside reading, in units of the work for each component. The query is ready in registers.
 fn spent(element: ElementType, metric: Metric, isa: &str) -> Vec<(Work, f64)> {
-    let sums = if metric == Metric::Cosine { 2.0 } else { 1.0 };
-    match element {
-        ElementType::F32 => vec![(Work::Fma, sums)],
-        ElementType::F16 => vec![(Work::Fma, sums), (Work::Convert, 1.0)],
-        ElementType::Bf16 if isa.ends_with("bf16") => vec![(Work::Bf16, sums)],
-        ElementType::Bf16 => vec![(Work::Fma, sums)],
-        ElementType::I8 | ElementType::U8 | ElementType::U4 => {
-            // Squares of the rows are products too.
-            vec![(Work::Bytes, if metric == Metric::Ip { 1.0 } else { 2.0 })]
+    match (element, metric) {
+        (ElementType::F32, Metric::L2) => vec![(Work::Gap, 1.0)],
+        (ElementType::F32, Metric::Cosine) => vec![(Work::Twice, 1.0)],
+        (ElementType::F32, _) => vec![(Work::Fma, 1.0)],
+        (ElementType::F16, Metric::L2) => vec![(Work::HalfGap, 1.0)],
+        (ElementType::F16, Metric::Cosine) => vec![(Work::HalfTwice, 1.0)],
+        (ElementType::F16, _) => vec![(Work::HalfFma, 1.0)],
+        (ElementType::Bf16, Metric::L2) => vec![(Work::Bf16Gap, 1.0)],
+        (ElementType::Bf16, _) if isa.ends_with("bf16") => {
+            vec![(Work::Bf16, if metric == Metric::Cosine { 2.0 } else { 1.0 })]
         }
-        ElementType::Binary => {
-            let counts = if matches!(metric, Metric::Jaccard | Metric::Tanimoto) { 2.0 } else { 1.0 };
-            vec![(Work::Popcount, counts / 8.0)]
-        }
+        (ElementType::Bf16, _) => vec![(Work::Fma, 1.0)],
+        // Squares of the rows, and what makes the products signed, are products too.
+        (ElementType::I8 | ElementType::U8, Metric::L2 | Metric::Cosine) => vec![(Work::Bytes, 3.0)],
+        (ElementType::U4, Metric::L2 | Metric::Cosine) => vec![(Work::Bytes, 2.0)],
+        (ElementType::I8 | ElementType::U8 | ElementType::U4, _) => vec![(Work::Bytes, 1.0)],
+        (ElementType::Binary, Metric::Jaccard | Metric::Tanimoto) => vec![(Work::Popcount, 2.0 / 8.0)],
+        (ElementType::Binary, _) => vec![(Work::Popcount, 1.0 / 8.0)],
     }
 }

@@ -8,10 +8,20 @@ use crate::clock::least;
 pub(crate) enum Work {
     /// Multiply-adds of f32.
     Fma,
-    /// Conversions of f16 to f32.
-    Convert,
+    /// Differences and multiply-adds of f32.
+    Gap,
+    /// Two multiply-adds of f32.
+    Twice,
+    /// Conversions of f16 to f32, and multiply-adds.
+    HalfFma,
+    /// Conversions of f16, differences and multiply-adds.
+    HalfGap,
+    /// Conversions of f16 and two multiply-adds.
+    HalfTwice,
     /// Products of bf16.
     Bf16,
+    /// Bf16 widened by a mask, differences and multiply-adds.
+    Bf16Gap,
     /// Products of bytes.
     Bytes,
     /// Counted bits, in bytes.
@@ -33,7 +43,7 @@ pub(crate) enum Level {
 
 /// Every level and how many bytes surely lie in it, and in none before.
 pub(crate) const LEVELS: [(Level, &str, usize); 4] = [
-    (Level::L1, "L1", 24 << 10),
+    (Level::L1, "L1", 36 << 10),
     (Level::L2, "L2", 512 << 10),
     (Level::L3, "L3", 6 << 20),
     (Level::Memory, "memory", 1 << 30),
@@ -192,15 +202,110 @@ mod arch {
         }};
     }
 
+    /// Times a mix of instructions on twelve sums in turn; mixes per nanosecond. `$mix` makes the text of one from the
+    /// numbers of its sum and of a register for what comes before the sum.
+    macro_rules! mix {
+        ($budget:expr, $mix:ident) => {{
+            let mut call = || {
+                // SAFETY: works on vector registers alone, which are declared lost.
+                unsafe {
+                    asm!(
+                        "2:",
+                        $mix!("0", "14"), $mix!("1", "15"), $mix!("2", "14"), $mix!("3", "15"),
+                        $mix!("4", "14"), $mix!("5", "15"), $mix!("6", "14"), $mix!("7", "15"),
+                        $mix!("8", "14"), $mix!("9", "15"), $mix!("10", "14"), $mix!("11", "15"),
+                        "dec {n}", "jnz 2b",
+                        n = inout(reg) 500u64 => _,
+                        out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _, out("xmm4") _, out("xmm5") _,
+                        out("xmm6") _, out("xmm7") _, out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
+                        out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
+                        options(nomem, nostack),
+                    );
+                }
+            };
+            6000.0 / least(&mut [&mut call], $budget)[0]
+        }};
+    }
+
+    macro_rules! gap {
+        ($sum:literal, $free:literal) => {
+            concat!("vsubps zmm", $free, ", zmm12, zmm13\nvfmadd231ps zmm", $sum, ", zmm", $free, ", zmm", $free)
+        };
+    }
+    macro_rules! half {
+        ($sum:literal, $free:literal) => {
+            concat!("vcvtph2ps zmm", $free, ", ymm12\nvfmadd231ps zmm", $sum, ", zmm", $free, ", zmm13")
+        };
+    }
+    macro_rules! half_gap {
+        ($sum:literal, $free:literal) => {
+            concat!(
+                "vcvtph2ps zmm",
+                $free,
+                ", ymm12\nvsubps zmm",
+                $free,
+                ", zmm",
+                $free,
+                ", zmm13\nvfmadd231ps zmm",
+                $sum,
+                ", zmm",
+                $free,
+                ", zmm",
+                $free
+            )
+        };
+    }
+    macro_rules! half_twice {
+        ($sum:literal, $free:literal) => {
+            concat!(
+                "vcvtph2ps zmm",
+                $free,
+                ", ymm12\nvfmadd231ps zmm",
+                $sum,
+                ", zmm",
+                $free,
+                ", zmm13\nvfmadd231ps zmm",
+                $sum,
+                ", zmm",
+                $free,
+                ", zmm",
+                $free
+            )
+        };
+    }
+    macro_rules! bf16_gap {
+        ($sum:literal, $free:literal) => {
+            concat!(
+                "vpslld zmm",
+                $free,
+                ", zmm12, 16\nvsubps zmm",
+                $free,
+                ", zmm",
+                $free,
+                ", zmm13\nvfmadd231ps zmm",
+                $sum,
+                ", zmm",
+                $free,
+                ", zmm",
+                $free
+            )
+        };
+    }
+
     /// The best rate of each kind of work on this CPU.
     pub(super) fn work(budget: Duration) -> Vec<(Work, &'static str, f64)> {
         let mut found = Vec::new();
         if has!("avx512f") {
-            found.push((Work::Fma, "multiply-adds of f32", 16.0 * rate!(budget, "vfmadd231ps", "zmm", "zmm12, zmm13")));
-            found.push((Work::Convert, "conversions of f16", 16.0 * rate!(budget, "vcvtph2ps", "zmm", "ymm12")));
-        } else if has!("fma") && has!("f16c") {
+            let fma = 16.0 * rate!(budget, "vfmadd231ps", "zmm", "zmm12, zmm13");
+            found.push((Work::Fma, "multiply-adds of f32", fma));
+            found.push((Work::Twice, "pairs of multiply-adds", fma / 2.0));
+            found.push((Work::Gap, "difference, multiply-add", 16.0 * mix!(budget, gap)));
+            found.push((Work::HalfFma, "f16 conversion, multiply-add", 16.0 * mix!(budget, half)));
+            found.push((Work::HalfGap, "f16 conversion, difference, multiply-add", 16.0 * mix!(budget, half_gap)));
+            found.push((Work::HalfTwice, "f16 conversion, two multiply-adds", 16.0 * mix!(budget, half_twice)));
+            found.push((Work::Bf16Gap, "bf16 widening, difference, multiply-add", 16.0 * mix!(budget, bf16_gap)));
+        } else if has!("fma") {
             found.push((Work::Fma, "multiply-adds of f32", 8.0 * rate!(budget, "vfmadd231ps", "ymm", "ymm12, ymm13")));
-            found.push((Work::Convert, "conversions of f16", 8.0 * rate!(budget, "vcvtph2ps", "ymm", "xmm12")));
         }
         if has!("avx512bf16") {
             found.push((Work::Bf16, "products of bf16", 32.0 * rate!(budget, "vdpbf16ps", "zmm", "zmm12, zmm13")));
