@@ -29,7 +29,7 @@ const DEPTH: usize = 3;
 const UNSAFE_PATHS: &[&str] = &[
     "kernels/",
     "kernels-c/",
-    "benches/src/bin/roofline/limits",
+    "benches/src/bin/roofline/",
     "index/src/graph",
     "index/src/hnsw",
     "index/src/scratch",

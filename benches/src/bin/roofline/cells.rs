@@ -4,7 +4,7 @@ use elanus_kernels::{Bf16, Binary, ElementType, F16, Kernel, Metric, Rows, U4, p
 use crate::{
     Options,
     clock::least,
-    limits::{LEVELS, Level, Limits, Work},
+    limits::{self, LEVELS, Level, Limits, Work},
     report::{Line, Report, Shape},
 };
 
@@ -119,9 +119,24 @@ fn rows<E: Draw>(
         }
     };
     let limit = limit(limits, kernel, dim, dim * size_of::<E>(), level);
+    let per_row = |time: f64| time / count as f64;
+    if level == Level::Memory {
+        // Other programs take their share of the memory, so what it gives is measured in turns with the scan.
+        let values = base.data();
+        let mut read = || limits::touch(std::hint::black_box(bytes_of(values)));
+        let times = least(&mut [&mut ours, &mut peer, &mut read], options.budget);
+        let (ours, peers) = (per_row(times[0]), theirs.map(|_| per_row(times[1])));
+        report.push(line(kernel, Shape::Rows(name), dim, (ours, peers), limit.max(per_row(times[2]))));
+        return;
+    }
     let (ours, theirs) = time(options, &mut ours, theirs.is_some().then_some(&mut peer as &mut dyn FnMut()));
-    let (ours, theirs) = (ours / count as f64, theirs.map(|time| time / count as f64));
-    report.push(line(kernel, Shape::Rows(name), dim, (ours, theirs), limit));
+    report.push(line(kernel, Shape::Rows(name), dim, (per_row(ours), theirs.map(per_row)), limit));
+}
+
+/// The bytes of values.
+fn bytes_of<E: Draw>(values: &[E]) -> &[u8] {
+    // SAFETY: elements are plain numbers without padding.
+    unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
 }
 
 /// The values from the first line boundary on, of which there must be a line more than asked for.
@@ -149,7 +164,8 @@ fn line<E: Draw>(kernel: &Kernel<E>, shape: Shape, dim: usize, times: (f64, Opti
 /// The least nanoseconds that a row of `dim` units can take when `bytes` are read for it from `level`.
 fn limit<E: Draw>(limits: &Limits, kernel: &Kernel<E>, dim: usize, bytes: usize, level: Level) -> f64 {
     let components = (dim * E::TYPE.components()) as f64;
-    let mut least = bytes as f64 / limits.reads(level);
+    // What memory gives is measured beside the scan.
+    let mut least = if level == Level::Memory { 0.0 } else { bytes as f64 / limits.reads(level) };
     for (work, times) in spent(E::TYPE, kernel.metric(), kernel.isa()) {
         least = least.max(components * times / limits.work(work));
     }

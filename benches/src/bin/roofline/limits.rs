@@ -26,6 +26,8 @@ pub(crate) enum Work {
     Bytes,
     /// Counted bits, in bytes.
     Popcount,
+    /// Look-ups of four bits in tables of bytes, and their sums.
+    Lookup,
 }
 
 /// Where rows are read from.
@@ -83,6 +85,13 @@ impl Limits {
             println!("| {name} | {rate:.1} | {:.1} |", rate / self.gigahertz);
         }
     }
+}
+
+/// Reads bytes from start to end.
+pub(crate) fn touch(bytes: &[u8]) {
+    // SAFETY: any eight bytes are a number.
+    let (_, words, _) = unsafe { bytes.align_to::<u64>() };
+    black_box(arch::read(words));
 }
 
 /// Bytes per nanosecond when a buffer is read from start to end again and again.
@@ -276,9 +285,9 @@ mod arch {
     macro_rules! bf16_gap {
         ($sum:literal, $free:literal) => {
             concat!(
-                "vpslld zmm",
+                "vpandd zmm",
                 $free,
-                ", zmm12, 16\nvsubps zmm",
+                ", zmm12, zmm13\nvsubps zmm",
                 $free,
                 ", zmm",
                 $free,
@@ -288,6 +297,37 @@ mod arch {
                 $free,
                 ", zmm",
                 $free
+            )
+        };
+    }
+
+    /// Takes the nibbles of a register apart, looks both halves up and adds: 128 look-ups.
+    macro_rules! lookup {
+        ($sum:literal, $free:literal) => {
+            concat!(
+                "vpsrld zmm",
+                $free,
+                ", zmm12, 4\nvpternlogd zmm",
+                $free,
+                ", zmm12, zmm13, 0xea\nvpermb zmm",
+                $free,
+                ", zmm",
+                $free,
+                ", zmm13\nvpdpbusd zmm",
+                $sum,
+                ", zmm",
+                $free,
+                ", zmm13\nvpandd zmm",
+                $free,
+                ", zmm12, zmm13\nvpermb zmm",
+                $free,
+                ", zmm",
+                $free,
+                ", zmm13\nvpdpbusd zmm",
+                $sum,
+                ", zmm",
+                $free,
+                ", zmm13"
             )
         };
     }
@@ -314,6 +354,9 @@ mod arch {
             found.push((Work::Bytes, "products of bytes", 64.0 * rate!(budget, "vpdpbusd", "zmm", "zmm12, zmm13")));
         } else if has!("avx2") {
             found.push((Work::Bytes, "products of bytes", 16.0 * rate!(budget, "vpmaddwd", "ymm", "ymm12, ymm13")));
+        }
+        if has!("avx512vbmi") && has!("avx512vnni") {
+            found.push((Work::Lookup, "look-ups of four bits, with sums", 128.0 * mix!(budget, lookup)));
         }
         if has!("avx512vpopcntdq") {
             found.push((Work::Popcount, "bytes of counted bits", 64.0 * rate!(budget, "vpopcntq", "zmm", "zmm12")));

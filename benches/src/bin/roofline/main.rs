@@ -4,6 +4,7 @@
 
 mod cells;
 mod clock;
+mod codes;
 mod limits;
 mod report;
 
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
     let mut report = Report::default();
     Report::print_head();
     cells::all(&options, &limits, &mut report);
+    codes::all(&options, &limits, &mut report);
     let Some(path) = args.json else { return ExitCode::SUCCESS };
     let text = serde_json::to_string_pretty(&report).map_err(|error| error.to_string());
     match text.and_then(|text| std::fs::write(&path, text).map_err(|error| error.to_string())) {
