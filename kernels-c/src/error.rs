@@ -13,7 +13,8 @@ use std::{
 pub enum ElanusStatus {
     /// As asked.
     Ok = 0,
-    /// A pointer is null, a size is zero or overflows, or a value is not one of those that are known.
+    /// A pointer is null or misaligned, a dimension is zero, a size overflows, or a value or name is not one of those that
+    /// are known.
     Invalid = 1,
     /// This machine or this build cannot do it: an instruction set it lacks, a metric that is not defined over the element.
     Unsupported = 2,
@@ -62,4 +63,20 @@ pub(crate) fn guarded(body: impl FnOnce() -> Result<(), Failure>) -> ElanusStatu
 #[unsafe(no_mangle)]
 pub extern "C" fn elanus_last_error() -> *const c_char {
     LAST.with(|last| last.borrow().as_ref().map_or(ptr::null(), |text| text.as_ptr()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CStr;
+
+    use super::{ElanusStatus, elanus_last_error, guarded};
+
+    #[test]
+    fn a_panic_ends_at_the_border() {
+        std::panic::set_hook(Box::new(|_| {}));
+        assert_eq!(guarded(|| panic!("a {}", "defect")), ElanusStatus::Internal);
+        let _ = std::panic::take_hook();
+        // SAFETY: set by the call above.
+        assert_eq!(unsafe { CStr::from_ptr(elanus_last_error()) }.to_str(), Ok("a defect"));
+    }
 }

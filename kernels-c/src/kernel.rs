@@ -1,7 +1,7 @@
 //! Kernels: a metric over an element type, bound to an instruction set.
 use std::ffi::{CStr, CString, c_char, c_void};
 
-use elanus_kernels::{Bf16, Binary, Element, F16, Kernel, KernelError, Metric, Rows, U4, dispatch};
+use elanus_kernels::{Bf16, Binary, Element, F16, IsaError, Kernel, KernelError, Metric, Rows, U4, dispatch};
 
 use crate::{
     error::{ElanusStatus, Failure, guarded},
@@ -130,6 +130,7 @@ pub unsafe extern "C" fn elanus_kernel_new(
             _ => return Err(Failure::invalid(format!("element {element} is not known"))),
         };
         let typed = typed.map_err(|error| match error {
+            KernelError::Isa(why @ IsaError::Unknown { .. }) => Failure::invalid(why.to_string()),
             KernelError::Isa(why) => Failure::unsupported(why),
             other => Failure::unsupported(other),
         })?;
@@ -194,6 +195,7 @@ pub(crate) unsafe fn rows<'a, E: Element>(
 ///
 /// # Safety
 /// `a` and `b` have `dim` units, and `key` is writable.
+/// What is written overlaps nothing that is read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn elanus_kernel_pair(
     kernel: *const ElanusKernel,
@@ -205,6 +207,9 @@ pub unsafe extern "C" fn elanus_kernel_pair(
     guarded(|| {
         // SAFETY: the caller's duty.
         let (kernel, key) = unsafe { (living(kernel)?, place(key, "key")?) };
+        if dim == 0 {
+            return Err(Failure::invalid("dim is 0"));
+        }
         // SAFETY: as above.
         *key = with_kernel!(kernel.typed, kernel => unsafe { kernel.pair(read(a.cast(), dim, "a")?, read(b.cast(), dim, "b")?) });
         Ok(())
@@ -215,6 +220,7 @@ pub unsafe extern "C" fn elanus_kernel_pair(
 ///
 /// # Safety
 /// `query` has `dim` units, `base` `count` times as many, and `keys` room for `count`.
+/// What is written overlaps nothing that is read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn elanus_kernel_rows(
     kernel: *const ElanusKernel,
@@ -240,6 +246,7 @@ pub unsafe extern "C" fn elanus_kernel_rows(
 ///
 /// # Safety
 /// `query` has `dim` units, `base` `row_count` times as many, `ids` has `id_count` values and `keys` room for as many.
+/// What is written overlaps nothing that is read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn elanus_kernel_gather(
     kernel: *const ElanusKernel,
@@ -272,6 +279,7 @@ pub unsafe extern "C" fn elanus_kernel_gather(
 /// # Safety
 /// `queries` has `query_count` times `dim` units, `base` `row_count` times as many, and `keys` room for the product of
 /// the counts.
+/// What is written overlaps nothing that is read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn elanus_kernel_tile(
     kernel: *const ElanusKernel,

@@ -14,27 +14,37 @@ pub(crate) unsafe fn read<'a, T>(from: *const T, count: usize, what: &str) -> Re
     Ok(unsafe { std::slice::from_raw_parts(from, count) })
 }
 
-/// As [`read`], to be written to.
+/// Room for a result: plain numbers and pointers, for which all bytes zero are a value.
+pub(crate) trait Plain: Copy {}
+impl Plain for f32 {}
+impl Plain for u32 {}
+impl Plain for usize {}
+impl<T> Plain for *mut T {}
+
+/// As [`read`], to be written to; what was there is cleared, since C may hand in memory that was never written.
 ///
 /// # Safety
 /// As many values are writable there, and nothing else refers to them.
-pub(crate) unsafe fn write<'a, T>(to: *mut T, count: usize, what: &str) -> Result<&'a mut [T], Failure> {
+pub(crate) unsafe fn write<'a, T: Plain>(to: *mut T, count: usize, what: &str) -> Result<&'a mut [T], Failure> {
     if count == 0 {
         return Ok(&mut []);
     }
     check(to, count, what)?;
-    // SAFETY: as in `read`.
-    Ok(unsafe { std::slice::from_raw_parts_mut(to, count) })
+    // SAFETY: as in `read`; zeros are a value of every plain type.
+    Ok(unsafe {
+        to.write_bytes(0, count);
+        std::slice::from_raw_parts_mut(to, count)
+    })
 }
 
 /// One place to write a result to.
 ///
 /// # Safety
 /// As [`write`].
-pub(crate) unsafe fn place<'a, T>(to: *mut T, what: &str) -> Result<&'a mut T, Failure> {
-    check(to, 1, what)?;
-    // SAFETY: as in `read`.
-    Ok(unsafe { &mut *to })
+pub(crate) unsafe fn place<'a, T: Plain>(to: *mut T, what: &str) -> Result<&'a mut T, Failure> {
+    // SAFETY: passed on to the caller.
+    let one = unsafe { write(to, 1, what) }?;
+    one.first_mut().ok_or_else(|| Failure::invalid(what))
 }
 
 fn check<T>(from: *const T, count: usize, what: &str) -> Result<(), Failure> {

@@ -101,7 +101,7 @@ fn what_cannot_be_done_is_refused_with_a_text() {
         refused(elanus_kernel_new(99, 0, ptr::null(), place), ElanusStatus::Invalid, "element 99");
         refused(elanus_kernel_new(0, 99, ptr::null(), place), ElanusStatus::Invalid, "metric 99");
         refused(elanus_kernel_new(0, 0, ptr::null(), ptr::null_mut()), ElanusStatus::Invalid, "kernel is null");
-        refused(elanus_kernel_new(0, 0, c"mmx".as_ptr(), place), ElanusStatus::Unsupported, "mmx");
+        refused(elanus_kernel_new(0, 0, c"mmx".as_ptr(), place), ElanusStatus::Invalid, "mmx");
         refused(elanus_kernel_new(0, 3, ptr::null(), place), ElanusStatus::Unsupported, "HAMMING");
         assert!(kernel.is_null());
         elanus_kernel_free(ptr::null_mut());
@@ -117,6 +117,7 @@ fn pointers_and_sizes_are_checked() {
     // SAFETY: what is read and written is within the arrays; the other calls are refused before they read.
     unsafe {
         refused(elanus_kernel_pair(ptr::null(), at, at, 2, to), ElanusStatus::Invalid, "kernel is null");
+        refused(elanus_kernel_pair(kernel.0, at, at, 0, to), ElanusStatus::Invalid, "dim is 0");
         refused(elanus_kernel_pair(kernel.0, null, at, 2, to), ElanusStatus::Invalid, "a is null");
         refused(elanus_kernel_pair(kernel.0, at.byte_add(1), at, 1, to), ElanusStatus::Invalid, "a is not aligned");
         refused(elanus_kernel_pair(kernel.0, at, at, usize::MAX / 2, to), ElanusStatus::Invalid, "more than memory");
@@ -128,8 +129,58 @@ fn pointers_and_sizes_are_checked() {
         refused(gather, ElanusStatus::Invalid, "row 8 of 8");
         assert_eq!(elanus_kernel_rows(kernel.0, at, at, 2, 0, ptr::null_mut()), ElanusStatus::Ok, "no rows, no keys");
         let (mut id, mut found) = (0, 7);
+        let words = [1u64, 1];
+        let odd = words.as_ptr().byte_add(1);
+        let search = elanus_kernel_search(kernel.0, at, at, 1, 8, odd, 1, &raw mut id, to, &raw mut found);
+        refused(search, ElanusStatus::Invalid, "keep is not aligned");
+        let (none, found_at) = (ptr::null_mut(), &raw mut found);
+        let search = elanus_kernel_search(kernel.0, at, at, 1, 8, ptr::null(), 0, none, ptr::null_mut(), found_at);
+        assert_eq!((search, found), (ElanusStatus::Ok, 0), "none asked for, none found");
+        let search = elanus_kernel_search(kernel.0, at, at, 1, 0, ptr::null(), 1, &raw mut id, to, &raw mut found);
+        assert_eq!((search, found), (ElanusStatus::Ok, 0), "no rows");
         let many = u32::MAX as usize + 1;
         let search = elanus_kernel_search(kernel.0, at, at, 1, many, null.cast(), 1, &raw mut id, to, &raw mut found);
         refused(search, ElanusStatus::Invalid, "32-bit");
     }
+}
+
+#[test]
+fn batches_find_what_single_searches_find() {
+    let (dim, rows, queries, k) = (24, 700, 20, 5);
+    let values = |seed: usize, count: usize| -> Vec<f32> {
+        (0..count).map(|i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 100.0 - 5.0).collect()
+    };
+    let (base, asking) = (values(1, rows * dim), values(2, queries * dim));
+    let keep: Vec<u64> = vec![0x7777_7777_7777_7777; rows.div_ceil(64)];
+    for metric in [ElanusMetric::L2, ElanusMetric::Ip, ElanusMetric::Cosine] {
+        let kernel = Owned::new(ElanusElement::F32, metric);
+        for filter in [ptr::null(), keep.as_ptr()] {
+            let (mut ids, mut keys, mut found) = (vec![0u32; queries * k], vec![0f32; queries * k], vec![0; queries]);
+            // SAFETY: every pointer is to an array of the size that is said.
+            let status = unsafe {
+                let (ids, keys, found) = (ids.as_mut_ptr(), keys.as_mut_ptr(), found.as_mut_ptr());
+                let (asking, base) = (bytes(&asking), bytes(&base));
+                elanus_batch_search(kernel.0, asking, queries, base, rows, dim, filter, k, ids, keys, found)
+            };
+            assert_eq!(status, ElanusStatus::Ok);
+            for (q, query) in asking.chunks(dim).enumerate() {
+                let (mut one, mut key, mut count) = (vec![0u32; k], vec![0f32; k], 0);
+                // SAFETY: as above.
+                let status = unsafe {
+                    let (one, key, count) = (one.as_mut_ptr(), key.as_mut_ptr(), &raw mut count);
+                    elanus_kernel_search(kernel.0, bytes(query), bytes(&base), dim, rows, filter, k, one, key, count)
+                };
+                assert_eq!((status, count), (ElanusStatus::Ok, found[q]));
+                assert_eq!((&one[..], &key[..]), (&ids[q * k..][..k], &keys[q * k..][..k]));
+            }
+        }
+    }
+    let kernel = Owned::new(ElanusElement::Binary, ElanusMetric::Hamming);
+    let (mut id, mut key, mut found) = (0, 0.0, 0);
+    // SAFETY: as above.
+    let status = unsafe {
+        let (id, key, found) = (&raw mut id, &raw mut key, &raw mut found);
+        elanus_batch_search(kernel.0, bytes(&base), 1, bytes(&base), 1, 8, ptr::null(), 1, id, key, found)
+    };
+    refused(status, ElanusStatus::Unsupported, "batches of U4 and BINARY");
 }
