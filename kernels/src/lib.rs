@@ -1,58 +1,77 @@
-//! Distance kernels for vector search, and the small vocabulary that the crates above share.
+//! Distance kernels, codes and selection for vector search, for whoever builds a database.
 //!
-//! A [`Kernel`] is a [`Metric`] over an [`Element`] type, bound to the best instruction set of this CPU: AVX-512, AVX2,
-//! NEON, or plain Rust. It returns *keys*, of which the smaller is the nearer; [`Metric::score`] makes the score that a
-//! user is shown. The same two vectors have the same key, to the bit, whichever method computed it and on whichever
-//! instruction set.
+//! A [`Kernel`] is a [`Metric`] over an [`Element`] type, bound to the best code for this CPU: AVX-512 with VNNI, BF16,
+//! VPOPCNTDQ or VBMI, AVX2, NEON with its extensions, or plain Rust. It returns *keys*, of which the smaller is the nearer;
+//! [`Metric::score`] makes the score that a user is shown. The same two vectors have the same key, to the bit, whichever
+//! method computed it and on whichever instruction set; three sets that have products of their own round differently
+//! within a stated bound (docs/kernels.md), and the bits of a NaN are the machine's.
 //!
-//! One pair:
-//!
-//! ```
-//! use elanus_kernels::{Kernel, Metric};
-//!
-//! let kernel = Kernel::<f32>::new(Metric::Ip)?;
-//! let key = kernel.pair(&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0]);
-//! assert_eq!(key, -32.0);
-//! assert_eq!(kernel.metric().score(key), 32.0);
-//! # Ok::<(), elanus_kernels::KernelError>(())
-//! ```
-//!
-//! The nearest of many rows, leaving some out:
+//! One query and the nearest of many rows, leaving some out; the keys are never written to memory as a whole:
 //!
 //! ```
-//! use elanus_kernels::{Bitmap, Kernel, Metric, Rows, TopK};
+//! use elanus_kernels::{Bitmap, Kernel, Metric, Rows, TopK, scan::{Keep, Scan}};
 //!
 //! let values = [0.0, 0.0, 3.0, 4.0, 1.0, 1.0, 0.5, 0.0];
 //! let base = Rows::new(&values, 2)?;
-//! let mut keys = vec![0.0; base.len()];
-//! Kernel::<f32>::new(Metric::L2)?.rows(&[0.0, 0.0], base, &mut keys);
+//! let kernel = Kernel::<f32>::new(Metric::L2)?;
+//! assert_eq!(kernel.pair(&[0.0, 0.0], base.row(1)), 25.0);
 //!
-//! let mut keep = Bitmap::full(base.len());
-//! keep.set(0, false);
+//! let keep = Bitmap::from_fn(base.len(), |row| row != 0);
 //! let mut nearest = TopK::new(2);
-//! nearest.push_block(0, &keys, Some(keep.view()));
+//! Scan::new(kernel, base, 0).keep(Keep::new(keep.view(), 0)).one(&[0.0, 0.0], 0..base.len(), &mut nearest);
 //! let found: Vec<(u32, f32)> = nearest.into_sorted().iter().map(|n| (n.id, n.key)).collect();
 //! assert_eq!(found, [(3, 0.25), (2, 2.0)]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Half the memory, and rows chosen by id, as graph search does it:
+//! A batch of queries as a product of matrices, with exactly the same answers:
 //!
 //! ```
-//! use elanus_kernels::{F16, Kernel, Metric, Rows};
+//! use elanus_kernels::{Metric, Rows, TopK, gemm::{Gemm, Scratch}, rng::Rng};
 //!
-//! let values: Vec<F16> = [1.0, 0.0, 0.0, 2.0, -3.0, 0.0].map(F16::from_f32).to_vec();
-//! let base = Rows::new(&values, 2)?;
-//! let query = [1.0, 0.0].map(F16::from_f32);
-//! let mut keys = [0.0; 2];
-//! Kernel::<F16>::new(Metric::Cosine)?.gather(&query, base, &[2, 0], &mut keys);
-//! assert_eq!(keys, [1.0, -1.0]);
+//! let mut rng = Rng::new(1);
+//! let values: Vec<f32> = (0..1000 * 32).map(|_| rng.normal()).collect();
+//! let base = Rows::new(&values, 32)?;
+//! let gemm = Gemm::<f32>::new(Metric::Cosine)?;
+//! let queries = gemm.pack(base.slice(0..100));
+//! let mut nearest: Vec<TopK> = (0..queries.len()).map(|_| TopK::new(10)).collect();
+//! gemm.search(&queries, base, 0, None, &mut Scratch::default(), &mut nearest);
+//! assert_eq!(nearest.swap_remove(7).into_sorted()[0].id, 7);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The environment variable `ELANUS_ISA` (`avx512`, `avx2`, `neon`, `scalar`) forces an instruction set; a name that
-//! cannot be obeyed is an error of [`Kernel::new`], never a silent fallback. The crate allocates nothing in a distance
-//! call, starts no threads and depends on nothing but the standard library.
+//! A quarter of the memory: codes of a byte, and rows chosen by id, as graph search does it:
+//!
+//! ```
+//! use elanus_kernels::{Metric, Rows, codes::{dot::Records, sq::{SqCodec, SqGrid, SqParams}}, rng::Rng};
+//!
+//! let mut rng = Rng::new(2);
+//! let values: Vec<f32> = (0..500 * 64).map(|_| rng.normal()).collect();
+//! let base = Rows::new(&values, 64)?;
+//! let codec = SqCodec::new(SqParams::train(Metric::L2, 8, SqGrid::PerVector, base)?)?;
+//! let mut codes = vec![0; base.len() * codec.record_bytes()];
+//! for (row, code) in base.iter().zip(codes.chunks_mut(codec.record_bytes())) {
+//!     codec.encode(row, code)?;
+//! }
+//! let (query, mut keys) = (codec.prepare_rows(base.row(42))?, [0.0; 3]);
+//! codec.gather(&query, Records::new(&codes, codec.record_bytes(), base.len()), &[7, 42, 99], &mut keys);
+//! assert!(keys[1] < 1.0 && keys[0] > 50.0 && keys[2] > 50.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`Kernel`] | a pair, one query against rows in order or by id, a block of queries against a block of rows |
+//! | [`TopK`], [`Bitmap`], [`scan`] | the k nearest, which rows may be returned, and scans that write no matrix of scores |
+//! | [`gemm`] | batches: exact search, nearest centroids, matrices of keys |
+//! | [`codes`] | scalar quantization, product codes of four and eight bits, RaBitQ, rotations |
+//! | [`sparse`], [`minhash`], [`max_sim`] | sparse products, MinHash signatures, lists of vectors against lists |
+//!
+//! The environment variable `ELANUS_ISA` names the best instruction set that may be used (`avx512`, `avx2`, `neon`,
+//! `scalar`, ...: [`ISAS`]); a kernel without code for it takes the next one below. A name that is unknown or that this CPU
+//! lacks is an error of [`Kernel::new`], never silently replaced. The crate allocates nothing in a distance call, starts no
+//! threads and depends on nothing but the standard library. Features: `half` adds conversions to the types of that crate,
+//! `simsimd` the module `peer` with simsimd's distances for comparison.
 #![deny(missing_docs)]
 
 mod bitmap;
