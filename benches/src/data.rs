@@ -34,7 +34,8 @@ impl Data {
         let rounded = match args.element {
             ElementType::F16 => Some(Rounded::F16(round(&set.base), round(&set.queries))),
             ElementType::Bf16 => Some(Rounded::Bf16(round(&set.base), round(&set.queries))),
-            _ => None,
+            // The command line takes no others.
+            ElementType::F32 | ElementType::I8 | ElementType::U8 | ElementType::U4 | ElementType::Binary => None,
         };
         let query_count = args.query_count.unwrap_or(usize::MAX).min(set.query_count());
         Ok(Self { set, rounded, query_count })

@@ -1,5 +1,8 @@
 //! Kernels: a metric over an element type, bound to an instruction set.
-use std::ffi::{CStr, CString, c_char, c_void};
+use std::{
+    error::Error,
+    ffi::{CStr, CString, c_char, c_void},
+};
 
 use elanus_kernels::{Bf16, Binary, Element, F16, IsaError, Kernel, KernelError, Metric, Rows, U4, dispatch};
 
@@ -129,10 +132,11 @@ pub unsafe extern "C" fn elanus_kernel_new(
             6 => bind(metric, name).map(Typed::Binary),
             _ => return Err(Failure::invalid(format!("element {element} is not known"))),
         };
-        let typed = typed.map_err(|error| match error {
-            KernelError::Isa(why @ IsaError::Unknown { .. }) => Failure::invalid(why.to_string()),
-            KernelError::Isa(why) => Failure::unsupported(why),
-            other => Failure::unsupported(other),
+        let typed = typed.map_err(|error| {
+            let cause = error.source().map(ToString::to_string);
+            let unknown = matches!(error, KernelError::Isa(IsaError::Unknown { .. }));
+            let text = cause.unwrap_or_else(|| error.to_string());
+            if unknown { Failure::invalid(text) } else { Failure::unsupported(text) }
         })?;
         let isa = CString::new(with_kernel!(typed, kernel => kernel.isa())).unwrap_or_default();
         *to = Box::into_raw(Box::new(ElanusKernel { isa, typed }));

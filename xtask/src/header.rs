@@ -70,15 +70,18 @@ fn render(files: &[(String, String)]) -> Fallible<String> {
     for (name, text) in files {
         for item in parse(name, text)?.items {
             let placed = |e: String| format!("{FOLDER}/{name}: {e}");
-            match item {
-                syn::Item::Enum(item) if has_word(&item.attrs, "repr", "C") => {
-                    types.push_str(&enumeration(&item).map_err(placed)?);
-                }
-                syn::Item::Struct(item) if is_public(&item.vis) => types.push_str(&handle(&item)),
-                syn::Item::Fn(item) if item.sig.abi.is_some() => {
-                    functions.push_str(&function(&item).map_err(placed)?);
-                }
-                _ => {}
+            if let syn::Item::Enum(item) = &item
+                && has_word(&item.attrs, "repr", "C")
+            {
+                types.push_str(&enumeration(item).map_err(placed)?);
+            } else if let syn::Item::Struct(item) = &item
+                && is_public(&item.vis)
+            {
+                types.push_str(&handle(item));
+            } else if let syn::Item::Fn(item) = &item
+                && item.sig.abi.is_some()
+            {
+                functions.push_str(&function(item).map_err(placed)?);
             }
         }
     }
@@ -215,36 +218,32 @@ fn joined(ty: &str, name: &str) -> String {
 }
 
 fn c_type(ty: &Type) -> Fallible<String> {
-    match ty {
-        Type::Ptr(pointer) => {
-            let inner = c_type(&pointer.elem)?;
-            // `const` binds to what is pointed at, which in C stands before a name and after a star.
-            let inner = match (pointer.const_token.is_some(), inner.ends_with('*')) {
-                (true, true) => format!("{inner}const "),
-                (true, false) => format!("const {inner}"),
-                (false, _) => inner,
-            };
-            Ok(if inner.ends_with('*') { format!("{inner}*") } else { format!("{inner} *") })
-        }
-        Type::Path(path) => {
-            let name = path.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
-            let known = match name.as_str() {
-                "c_char" => "char",
-                "c_void" => "void",
-                "f32" => "float",
-                "f64" => "double",
-                "u8" => "uint8_t",
-                "i8" => "int8_t",
-                "u16" => "uint16_t",
-                "u32" => "uint32_t",
-                "u64" => "uint64_t",
-                "usize" => "size_t",
-                "bool" => "_Bool",
-                ours if ours.starts_with("Elanus") => ours,
-                other => return Err(format!("type {other} has no counterpart in C")),
-            };
-            Ok(known.to_owned())
-        }
-        _ => Err("a type that is neither a name nor a pointer".to_owned()),
+    if let Type::Ptr(pointer) = ty {
+        let inner = c_type(&pointer.elem)?;
+        // `const` binds to what is pointed at, which in C stands before a name and after a star.
+        let inner = match (pointer.const_token.is_some(), inner.ends_with('*')) {
+            (true, true) => format!("{inner}const "),
+            (true, false) => format!("const {inner}"),
+            (false, _) => inner,
+        };
+        return Ok(if inner.ends_with('*') { format!("{inner}*") } else { format!("{inner} *") });
     }
+    let Type::Path(path) = ty else { return Err("a type that is neither a name nor a pointer".to_owned()) };
+    let name = path.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
+    let known = match name.as_str() {
+        "c_char" => "char",
+        "c_void" => "void",
+        "f32" => "float",
+        "f64" => "double",
+        "u8" => "uint8_t",
+        "i8" => "int8_t",
+        "u16" => "uint16_t",
+        "u32" => "uint32_t",
+        "u64" => "uint64_t",
+        "usize" => "size_t",
+        "bool" => "_Bool",
+        ours if ours.starts_with("Elanus") => ours,
+        other => return Err(format!("type {other} has no counterpart in C")),
+    };
+    Ok(known.to_owned())
 }

@@ -22,6 +22,9 @@ use crate::{
 /// Keys that a scan writes before they are used: they stay in the first-level cache.
 const KEYS: usize = 1024;
 
+/// Scans the rows in the bytes into as many keys.
+type Scan<'a> = Box<dyn FnMut(&[u8], &mut [f32]) + 'a>;
+
 /// One scan over codes that repeat a small sample until they fill a level.
 struct Case<'a> {
     name: String,
@@ -31,8 +34,7 @@ struct Case<'a> {
     sample: Vec<u8>,
     unit: usize,
     work: Option<(Work, f64)>,
-    /// Scans so many rows from the given bytes into the keys.
-    scan: Box<dyn FnMut(&[u8], &mut [f32]) + 'a>,
+    scan: Scan<'a>,
 }
 
 pub(crate) fn all(options: &Options, limits: &Limits, report: &mut Report) {
