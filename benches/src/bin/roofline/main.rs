@@ -7,6 +7,7 @@ mod clock;
 mod codes;
 mod limits;
 mod report;
+mod serve;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -34,6 +35,9 @@ struct Args {
     /// Milliseconds for each program and case.
     #[arg(long, default_value_t = 30)]
     budget_ms: u64,
+    /// Instead, answer lines on standard input with the times of searches over codes.
+    #[arg(long)]
+    serve_stdin: bool,
     /// Also write the lines to this file as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -67,6 +71,15 @@ fn level(name: &str) -> Result<Level, String> {
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if args.serve_stdin {
+        return match serve::serve() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("elanus-roofline: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let dims = if args.dims.is_empty() { DIMS.to_vec() } else { args.dims };
     let options = Options { only: args.only, dims, levels: args.levels, budget: Duration::from_millis(args.budget_ms) };
     for line in elanus_kernels::cpu() {
