@@ -33,28 +33,32 @@ use crate::{
     metric::Metric,
 };
 
-/// The cells of the operation `$op` on each set.
+/// The cells of the operation `$op` on each set: `$first`, then those that every operation has, made by `$cell`.
 macro_rules! cells {
-    ($op:ty) => {
+    ($cell:ident, $op:ty, [$($first:tt)*]) => {
         versions![
-            x86 AVX512VPOPCNTDQ => avx512vpopcntdq::cell::<$op>(),
-            x86 AVX512 => avx512::cell::<$op>(),
-            x86 AVX2 => avx2::cell::<$op>(),
-            arm NEON => neon::cell::<$op>(),
-            any SCALAR => scalar::cell::<$op>(),
+            $($first)*
+            x86 AVX512 => avx512::$cell::<$op>(),
+            x86 AVX2 => avx2::$cell::<$op>(),
+            arm NEON => neon::$cell::<$op>(),
+            any SCALAR => scalar::$cell::<$op>(),
         ]
+    };
+    (ones of $op:ty) => {
+        cells!(cell, $op, [x86 AVX512VPOPCNTDQ => avx512vpopcntdq::cell::<$op>(),])
     };
 }
 
 /// The kernels over binary vectors.
 pub(crate) const fn versions(metric: Metric) -> &'static [Version<Cell<Binary>>] {
     match metric {
-        Metric::Hamming => cells!(Hamming),
-        Metric::Jaccard => cells!(Jaccard),
-        Metric::Tanimoto => cells!(Tanimoto),
-        Metric::Substructure => cells!(Subset),
-        Metric::Superstructure => cells!(Superset),
-        Metric::MhJaccard => cells!(Differ<4>),
+        Metric::Hamming => cells!(ones of Hamming),
+        Metric::Jaccard => cells!(ones of Jaccard),
+        Metric::Tanimoto => cells!(ones of Tanimoto),
+        // These count no ones, so population counts are no help.
+        Metric::Substructure => cells!(presence_cell, Subset, []),
+        Metric::Superstructure => cells!(presence_cell, Superset, []),
+        Metric::MhJaccard => cells!(cell, Differ<4>, []),
         Metric::L2 | Metric::Ip | Metric::Cosine => &[],
     }
 }

@@ -7,7 +7,7 @@ use std::{env, error::Error, ffi::OsStr, fmt, sync::OnceLock};
 use crate::{
     cell::Cell,
     element::{Element, ElementType},
-    isa::{self, ISAS, IsaInfo},
+    isa::{self, ISAS, IsaInfo, Version},
     metric::Metric,
     prefetch,
     rows::Rows,
@@ -80,10 +80,20 @@ fn choose(asked: Option<&OsStr>) -> Result<&'static IsaInfo, IsaError> {
 /// When there is none of that name, or it is not available.
 pub fn find(name: &str) -> Result<&'static IsaInfo, IsaError> {
     match ISAS.iter().copied().find(|isa| isa.name() == name) {
-        Some(isa) if isa.is_available() => Ok(isa),
-        Some(isa) => Err(IsaError::Unavailable { name: isa.name(), needs: isa.summary() }),
+        Some(isa) => usable(isa),
         None => Err(IsaError::Unknown { name: name.to_owned() }),
     }
+}
+
+/// The set that was asked for, if this machine has it.
+pub(crate) fn usable(isa: &'static IsaInfo) -> Result<&'static IsaInfo, IsaError> {
+    if isa.is_available() { Ok(isa) } else { Err(IsaError::Unavailable { name: isa.name(), needs: isa.summary() }) }
+}
+
+/// The version for the set that was asked for, if this machine has that: its own, or the next one below.
+pub(crate) fn bind<F: Copy>(versions: &[Version<F>], isa: &'static IsaInfo) -> Result<(&'static IsaInfo, F), IsaError> {
+    let unavailable = IsaError::Unavailable { name: isa.name(), needs: isa.summary() };
+    isa::pick(versions, usable(isa)?).ok_or(unavailable)
 }
 
 /// Why a kernel cannot be had.
@@ -153,10 +163,7 @@ impl<E: Element> Kernel<E> {
     /// # Errors
     /// When this machine does not have that set, or the metric is not defined over `E`.
     pub fn on(isa: &'static IsaInfo, metric: Metric) -> Result<Self, KernelError> {
-        if !isa.is_available() {
-            return Err(IsaError::Unavailable { name: isa.name(), needs: isa.summary() }.into());
-        }
-        let Some((isa, cell)) = isa::pick(E::versions(metric), isa) else {
+        let Some((isa, cell)) = isa::pick(E::versions(metric), usable(isa)?) else {
             return Err(KernelError::Unsupported { metric, element: E::TYPE });
         };
         Ok(Self { metric, isa, cell })
@@ -230,7 +237,9 @@ impl<E: Element> Kernel<E> {
         }
     }
 
-    /// The Euclidean norm of a vector.
+    /// The Euclidean norm of a vector: the root of the sum of the squares. Over `f32` and bf16 that sum is an `f32`, so
+    /// the norm is infinite where components pass about 1.8e19 in magnitude, and loses precision, down to 0, where all
+    /// are below about 1e-19.
     pub fn norm(&self, v: &[E]) -> f32 {
         self.cell.square(v).sqrt()
     }

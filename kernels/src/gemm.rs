@@ -41,7 +41,7 @@ use self::{
 };
 use crate::{
     bitmap::BitmapView,
-    dispatch::{self, IsaError, Kernel, KernelError},
+    dispatch::{self, Kernel, KernelError},
     element::{ElementType, Number},
     isa::{self, ISAS, IsaInfo, Version, versions},
     metric::Metric,
@@ -129,9 +129,7 @@ impl<E: Number> Gemm<E> {
     /// # Errors
     /// When this machine does not have that set, or the metric is not L2, IP or COSINE over `E`.
     pub fn on(isa: &'static IsaInfo, metric: Metric) -> Result<Self, KernelError> {
-        if !isa.is_available() {
-            return Err(IsaError::Unavailable { name: isa.name(), needs: isa.summary() }.into());
-        }
+        let isa = dispatch::usable(isa)?;
         if !matches!(metric, Metric::L2 | Metric::Ip | Metric::Cosine) {
             return Err(KernelError::Unsupported { metric, element: E::TYPE });
         }
@@ -186,9 +184,12 @@ impl<E: Number> Gemm<E> {
         packed.values.clear();
         packed.values.extend_from_slice(queries.data());
         packed.dim = queries.dim();
-        batch::centre(self.kernel.metric(), queries, &mut packed.centre, room);
-        packed.frame = Frame::new(self.kernel.metric(), &packed.centre);
         let useful = queries.len() >= QUERIES_MIN && queries.dim() <= bounds::DIM_MAX;
+        packed.centre.clear();
+        if useful {
+            batch::centre(self.kernel.metric(), queries, &mut packed.centre, room);
+        }
+        packed.frame = Frame::new(self.kernel.metric(), &packed.centre);
         packed.codes = self.codes.map(|code| code.filter(|_| useful));
         let mut spare = packed.sides.each_mut().map(OnceLock::take);
         if let Some(first) = packed.codes.iter().position(Option::is_some) {

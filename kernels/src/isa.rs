@@ -8,7 +8,7 @@ mod tests;
 
 use std::{fmt, ptr};
 
-use crate::facts;
+use crate::facts::{self, Facts};
 
 /// One instruction set as a user may name it.
 pub struct IsaInfo {
@@ -205,10 +205,15 @@ impl<F: Copy> Version<F> {
 
 /// The first version that this CPU can run and that is not above `limit` in [`ISAS`].
 pub(crate) fn pick<F: Copy>(versions: &[Version<F>], limit: &'static IsaInfo) -> Option<(&'static IsaInfo, F)> {
+    pick_for(facts::get(), versions, limit)
+}
+
+/// [`pick`] on a CPU of which these facts hold.
+fn pick_for<F: Copy>(facts: Facts, versions: &[Version<F>], limit: &'static IsaInfo) -> Option<(&'static IsaInfo, F)> {
     let rank = limit.rank();
     versions.iter().find_map(|version| {
         let named = ptr::eq(version.isa, limit);
-        let passed_over = version.whole && facts::get().split_512 && !named;
+        let passed_over = version.whole && facts.split_512 && !named;
         let allowed = version.isa.rank() >= rank && !passed_over;
         version.available().filter(|_| allowed).map(|run| (version.isa, run))
     })

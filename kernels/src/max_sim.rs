@@ -12,6 +12,8 @@
 //! * A query without vectors has the key 0 with every list.
 //! * A list without vectors is infinitely far from every other query.
 //! * A NaN key is never the smallest; a query vector that has only NaN keys makes the list infinitely far.
+//! * A list that one query vector finds infinitely far is so, even where another finds it infinitely near: no key is
+//!   NaN.
 #[cfg(test)]
 mod tests;
 
@@ -146,7 +148,7 @@ impl<E: Element> MaxSim<E> {
                 }
             }
             for nearest in &nearest[..some.len()] {
-                sum += f64::from(*nearest);
+                sum = add(sum, *nearest);
             }
         }
         sum as f32
@@ -170,7 +172,7 @@ impl<E: Element> MaxSim<E> {
                 let keys = &keys[query * base.len()..][..base.len()];
                 for (sum, ends) in sums.iter_mut().zip(offsets.windows(2)) {
                     let (start, end) = ((ends[0] - offsets[0]) as usize, (ends[1] - offsets[0]) as usize);
-                    *sum += f64::from(smallest(&keys[start..end]));
+                    *sum = add(*sum, smallest(&keys[start..end]));
                 }
             }
         }
@@ -178,6 +180,13 @@ impl<E: Element> MaxSim<E> {
             *key = sum as f32;
         }
     }
+}
+
+/// The sum with one more nearest key. Once a key is infinite the sum stays so, whatever keys of minus infinity there
+/// are; a sum of finite keys is never infinite in `f64`.
+#[inline(always)]
+fn add(sum: f64, nearest: f32) -> f64 {
+    if sum == f64::INFINITY || nearest == f32::INFINITY { f64::INFINITY } else { sum + f64::from(nearest) }
 }
 
 /// The smaller of two; `a` where `b` is NaN.

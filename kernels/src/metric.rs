@@ -39,7 +39,13 @@ pub enum Metric {
     L2,
     /// Inner product; the key is its negative.
     Ip,
-    /// Cosine of the angle; the key is its negative. With a zero vector the cosine is taken as 0.
+    /// Cosine of the angle; the key is its negative. With a zero vector the cosine is taken as 0, unless the other
+    /// vector has a NaN or an infinity, with which it is always NaN.
+    ///
+    /// Over `f32` and bf16 the squares of the components are added in `f32`: a sum with components above about 1.8e19
+    /// in magnitude, the root of its largest number, is infinite and the cosine then 0 or NaN; a sum of squares of
+    /// components below about 1e-19, the root of its least normal number, loses precision until the vector counts as
+    /// zero. The components of the other types do neither.
     Cosine,
     /// The number of bits that differ; the key is the score.
     Hamming,

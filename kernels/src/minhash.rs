@@ -12,9 +12,9 @@ mod tests;
 
 use crate::{
     bits::{Signatures, signatures},
-    dispatch::{self, IsaError, KernelError},
+    dispatch::{self, KernelError},
     element::Binary,
-    isa::{self, IsaInfo, Version},
+    isa::{IsaInfo, Version},
     rows::Rows,
 };
 
@@ -89,11 +89,7 @@ impl MinHash {
     /// # Errors
     /// When this machine does not have that set.
     pub fn on(isa: &'static IsaInfo, width: HashWidth) -> Result<Self, KernelError> {
-        let unavailable = IsaError::Unavailable { name: isa.name(), needs: isa.summary() };
-        if !isa.is_available() {
-            return Err(unavailable.into());
-        }
-        let (isa, run) = isa::pick(width.versions(), isa).ok_or(unavailable)?;
+        let (isa, run) = dispatch::bind(width.versions(), isa)?;
         Ok(Self { width, isa, run })
     }
 

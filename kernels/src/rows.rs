@@ -26,6 +26,11 @@ pub enum ShapeError {
         /// How many make a row.
         dim: usize,
     },
+    /// A row would pass `isize::MAX` bytes, more than any memory holds.
+    TooWide {
+        /// How many values make a row.
+        dim: usize,
+    },
 }
 
 impl fmt::Display for ShapeError {
@@ -33,6 +38,7 @@ impl fmt::Display for ShapeError {
         match self {
             Self::ZeroDim => f.write_str("dimension 0 where at least 1 is needed"),
             Self::Ragged { len, dim } => write!(f, "{len} values are not whole rows of dimension {dim}"),
+            Self::TooWide { dim } => write!(f, "a row of dimension {dim} is larger than any memory"),
         }
     }
 }
@@ -41,9 +47,18 @@ impl Error for ShapeError {}
 
 impl<'a, E> Rows<'a, E> {
     /// Views `data` as rows of `dim` values each; no data is no rows.
+    ///
+    /// # Errors
+    /// When `dim` is 0, the data are not whole rows, or a row would pass `isize::MAX` bytes, which only rows that are
+    /// not there can.
     pub const fn new(data: &'a [E], dim: usize) -> Result<Self, ShapeError> {
         if dim == 0 {
             return Err(ShapeError::ZeroDim);
+        }
+        // So that no kernel's product of a dimension and a size wraps, even where there are no rows.
+        match dim.checked_mul(size_of::<E>()) {
+            Some(bytes) if bytes <= isize::MAX as usize => {}
+            Some(_) | None => return Err(ShapeError::TooWide { dim }),
         }
         if !data.len().is_multiple_of(dim) {
             return Err(ShapeError::Ragged { len: data.len(), dim });

@@ -77,18 +77,18 @@ impl<'a, E: Element> Scan<'a, E> {
         Self { kernel, rows, first_id, keep: Keep::ALL, range: KeyRange::ALL, dense }
     }
 
-    /// Leaves out the rows that `keep` does not have.
+    /// Leaves out the rows that `keep` does not have, beside those that are left out already.
     ///
     /// # Panics
-    /// When `keep` has not a bit for each row.
+    /// When `keep` has not a bit for each row, or with what is there already has more than two bitmaps.
     pub fn keep(self, keep: Keep<'a>) -> Self {
         keep.check(self.rows.len());
-        Self { keep, ..self }
+        Self { keep: self.keep.and_all(keep), ..self }
     }
 
-    /// Leaves out keys outside of `range`.
+    /// Leaves out keys outside of `range`, beside those that are left out already.
     pub fn within(self, range: KeyRange) -> Self {
-        Self { range, ..self }
+        Self { range: self.range.and(range), ..self }
     }
 
     /// The rows, cut into consecutive parts of about equal work for so many queries at once: about 4096 pairs of a

@@ -22,8 +22,8 @@ use std::{error::Error, fmt};
 
 pub use self::{query::SparseQuery, rows::SparseRows};
 use crate::{
-    dispatch::{self, IsaError, KernelError},
-    isa::{self, IsaInfo, Version, versions},
+    dispatch::{self, KernelError},
+    isa::{IsaInfo, Version, versions},
 };
 
 /// A sparse vector whose components were checked once.
@@ -160,7 +160,7 @@ impl SparseIp {
     /// # Errors
     /// When this machine does not have that set.
     pub fn on(isa: &'static IsaInfo) -> Result<Self, KernelError> {
-        let (isa, run) = choose(VERSIONS, isa)?;
+        let (isa, run) = dispatch::bind(VERSIONS, isa)?;
         Ok(Self { isa, run })
     }
 
@@ -196,13 +196,4 @@ impl SparseIp {
 #[inline(always)]
 fn key(sum: f64) -> f32 {
     0.0 - sum as f32
-}
-
-/// The version for a set that was asked for.
-fn choose<F: Copy>(versions: &[Version<F>], isa: &'static IsaInfo) -> Result<(&'static IsaInfo, F), KernelError> {
-    let unavailable = IsaError::Unavailable { name: isa.name(), needs: isa.summary() };
-    if !isa.is_available() {
-        return Err(unavailable.into());
-    }
-    Ok(isa::pick(versions, isa).ok_or(unavailable)?)
 }

@@ -18,7 +18,7 @@ pub(crate) use self::neighbor::{pack, unpack};
 pub use self::{neighbor::Neighbor, range::KeyRange};
 use crate::{
     bitmap::BitmapView,
-    dispatch::{self, IsaError, KernelError},
+    dispatch::{self, KernelError},
     isa::{self, IsaInfo, SCALAR},
 };
 
@@ -68,9 +68,7 @@ impl TopK {
     /// # Errors
     /// When this machine does not have that set.
     pub fn on(isa: &'static IsaInfo, k: usize) -> Result<Self, KernelError> {
-        let unavailable = IsaError::Unavailable { name: isa.name(), needs: isa.summary() };
-        let version = isa::pick(VERSIONS, isa).filter(|_| isa.is_available()).ok_or(unavailable)?;
-        Ok(Self::from_version(version, k))
+        Ok(Self::from_version(dispatch::bind(VERSIONS, isa)?, k))
     }
 
     /// An empty selection for each instruction set that has code of its own and that this CPU can run, best first.

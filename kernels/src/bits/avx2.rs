@@ -11,7 +11,7 @@
 #![allow(clippy::needless_range_loop, reason = "one loop over registers")]
 use std::arch::x86_64::*;
 
-use super::lanes::{Bits, table};
+use super::lanes::{Bits, presence_table, table};
 
 pub(super) struct Avx2;
 
@@ -160,3 +160,4 @@ impl Bits for Avx2 {
 }
 
 table! { isa: Avx2, features: ["avx2", "fma", "f16c"], rows: 4 }
+presence_table! { isa: Avx2, features: ["avx2", "fma", "f16c"] }

@@ -11,7 +11,7 @@
 #![allow(clippy::needless_range_loop, reason = "one loop over registers")]
 use std::arch::x86_64::*;
 
-use super::lanes::{Bits, table};
+use super::lanes::{Bits, presence_table, table};
 
 pub(super) struct Avx512;
 
@@ -214,4 +214,8 @@ table! {
     isa: Avx512,
     features: ["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq"],
     rows: 8
+}
+presence_table! {
+    isa: Avx512,
+    features: ["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq"]
 }

@@ -8,7 +8,7 @@
 #![allow(clippy::needless_range_loop, reason = "see above: plain loops keep lanes in registers")]
 use super::{
     lanes::{Bits, segment},
-    op::{Count, Hamming},
+    op::{Count, Hamming, Presence},
 };
 use crate::{element::Binary, prefetch};
 
@@ -141,7 +141,7 @@ const PRESENCE_STEP: usize = 4;
 /// # Safety
 /// The instruction set is available, and both pointers have `bytes` readable bytes.
 #[inline(always)]
-unsafe fn presence<I: Bits, M: Count>(query: *const u8, row: *const u8, bytes: usize) -> f32 {
+pub(super) unsafe fn presence<I: Bits, M: Presence>(query: *const u8, row: *const u8, bytes: usize) -> f32 {
     // SAFETY: as in `counts`.
     unsafe {
         let mut found = I::zero();
@@ -177,9 +177,6 @@ unsafe fn presence<I: Bits, M: Count>(query: *const u8, row: *const u8, bytes: u
 pub(super) unsafe fn pair<I: Bits, M: Count>(a: *const u8, b: *const u8, bytes: usize, long: Pair) -> f32 {
     // SAFETY: passed on to the caller.
     unsafe {
-        if M::PRESENCE {
-            return presence::<I, M>(a, b, bytes);
-        }
         if bytes > const { segment::<I>(M::LANE) } {
             return long(a.cast(), b.cast(), bytes);
         }
@@ -243,16 +240,54 @@ unsafe fn ones_of_segment<I: Bits>(row: *const u8, bytes: usize) -> u32 {
     }
 }
 
-/// Asks for the rows that `count` of `ids` name. Not inlined, because it is the same for every cell.
+/// The row at a position.
 ///
 /// # Safety
-/// `ids` has `count` values.
-#[inline(never)]
-unsafe fn fetch(base: *const u8, bytes: usize, ids: *const u32, count: usize) {
-    for i in 0..count {
-        // SAFETY: passed on to the caller.
-        let row = unsafe { *ids.add(i) } as usize;
-        prefetch::row(base.wrapping_add(row * bytes), bytes);
+/// `base` has the row that `ids` names there or, where it is null, the row of that number.
+#[inline(always)]
+unsafe fn row_at(base: *const u8, bytes: usize, ids: *const u32, position: usize) -> *const u8 {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        let row = if ids.is_null() { position } else { *ids.add(position) as usize };
+        base.add(row * bytes)
+    }
+}
+
+/// Where rows are taken one by one and named by id, asks at every [`prefetch::AHEAD`]th position for those that follow
+/// its group, and at the first one for its group too.
+///
+/// # Safety
+/// `ids` is null or has `count` values, and `position` is below that.
+#[inline(always)]
+unsafe fn ask_after(base: *const u8, bytes: usize, ids: *const u32, count: usize, position: usize) {
+    if !ids.is_null() && position.is_multiple_of(prefetch::AHEAD) {
+        let from = if position == 0 { 0 } else { (position + prefetch::AHEAD).min(count) };
+        let to = (position + 2 * prefetch::AHEAD).min(count);
+        // SAFETY: `from` to `to` are within the `count` values.
+        unsafe { prefetch::rows(base, bytes, ids.add(from), to - from) };
+    }
+}
+
+/// [`presence`] of `count` rows: those that `ids` names, or the first ones where it is null.
+///
+/// # Safety
+/// The instruction set is available, `query` has `bytes` readable bytes, `base` `bytes` at each row that is asked for,
+/// `ids` is null or has `count` values, and `keys` has room for `count`.
+#[inline(always)]
+pub(super) unsafe fn presences<I: Bits, M: Presence>(
+    query: *const u8,
+    base: *const u8,
+    bytes: usize,
+    ids: *const u32,
+    count: usize,
+    keys: *mut f32,
+) {
+    for position in 0..count {
+        // SAFETY: passed on to the caller; every position is below `count`.
+        unsafe {
+            ask_after(base, bytes, ids, count, position);
+            keys.add(position).write(presence::<I, M>(query, row_at(base, bytes, ids, position), bytes));
+        }
     }
 }
 
@@ -274,28 +309,17 @@ pub(super) unsafe fn many<I: Bits, M: Count, const R: usize>(
 ) {
     // SAFETY: passed on to the caller; every position asked for is below `count`.
     unsafe {
-        let row_at = |position: usize| {
-            let row = if ids.is_null() { position } else { *ids.add(position) as usize };
-            base.add(row * bytes)
-        };
-        if !ids.is_null() {
-            fetch(base, bytes, ids, prefetch::AHEAD.min(count));
-        }
-        // One by one where a row is longer than a segment, where the first bits tell, and where there are too few.
-        if M::PRESENCE || count < R || bytes > const { segment::<I>(M::LANE) } {
-            for row in 0..count {
-                if !ids.is_null() && row.is_multiple_of(prefetch::AHEAD) {
-                    let later = (row + prefetch::AHEAD).min(count);
-                    fetch(base, bytes, ids.add(later), prefetch::AHEAD.min(count - later));
-                }
-                let key = if M::PRESENCE {
-                    presence::<I, M>(query, row_at(row), bytes)
-                } else {
-                    pair(query.cast(), row_at(row).cast(), bytes)
-                };
-                keys_out.add(row).write(key);
+        // One by one where a row is longer than a segment, and where there are too few.
+        if count < R || bytes > const { segment::<I>(M::LANE) } {
+            for position in 0..count {
+                ask_after(base, bytes, ids, count, position);
+                let key = pair(query.cast(), row_at(base, bytes, ids, position).cast(), bytes);
+                keys_out.add(position).write(key);
             }
             return;
+        }
+        if !ids.is_null() {
+            prefetch::rows(base, bytes, ids, prefetch::AHEAD.min(count));
         }
         let query_ones = if M::UNION { ones_of_segment::<I>(query, bytes) } else { 0 };
         let mut row = 0;
@@ -308,7 +332,7 @@ pub(super) unsafe fn many<I: Bits, M: Count, const R: usize>(
                 }
             } else {
                 let later = (row + prefetch::AHEAD).min(count);
-                fetch(base, bytes, ids.add(later), R.min(count - later));
+                prefetch::rows(base, bytes, ids.add(later), R.min(count - later));
                 for i in 0..R {
                     rows[i] = base.add(*ids.add(row + i) as usize * bytes);
                 }

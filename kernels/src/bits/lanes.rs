@@ -75,7 +75,7 @@ pub(crate) const fn segment<I: Bits>(lane: usize) -> usize {
     if limit < SEGMENT_MAX { limit } else { SEGMENT_MAX }
 }
 
-/// Compiles the driver's loops for one instruction set; `$rows` rows share their totals.
+/// Compiles the driver's loops over counts for one instruction set; `$rows` rows share their totals.
 macro_rules! table {
     (isa: $isa:ty, features: [$($feature:tt),*], rows: $rows:literal) => {
         /// The kernels of an operation.
@@ -153,3 +153,50 @@ macro_rules! table {
     };
 }
 pub(crate) use table;
+
+/// Compiles the driver's loops over the presence of a bit for one instruction set, beside those of [`table`].
+macro_rules! presence_table {
+    (isa: $isa:ty, features: [$($feature:tt),*]) => {
+        /// The kernels of an operation of which only the presence of a bit matters.
+        pub(super) const fn presence_cell<M: crate::bits::op::Presence>() -> crate::cell::Cell<crate::element::Binary> {
+            crate::cell::Cell { pair: presence::<M>, many: presences::<M>, tile: presence_tile::<M>, square }
+        }
+
+        $(#[target_feature(enable = $feature)])*
+        unsafe fn presence<M: crate::bits::op::Presence>(
+            a: *const crate::element::Binary,
+            b: *const crate::element::Binary,
+            bytes: usize,
+        ) -> f32 {
+            // SAFETY: the features are those of this function; the pointers are the caller's duty.
+            unsafe { crate::bits::driver::presence::<$isa, M>(a.cast(), b.cast(), bytes) }
+        }
+
+        $(#[target_feature(enable = $feature)])*
+        unsafe fn presences<M: crate::bits::op::Presence>(
+            query: *const crate::element::Binary,
+            base: *const crate::element::Binary,
+            bytes: usize,
+            ids: *const u32,
+            count: usize,
+            keys: *mut f32,
+        ) {
+            // SAFETY: as above.
+            unsafe { crate::bits::driver::presences::<$isa, M>(query.cast(), base.cast(), bytes, ids, count, keys) }
+        }
+
+        unsafe fn presence_tile<M: crate::bits::op::Presence>(
+            queries: *const crate::element::Binary,
+            query_count: usize,
+            base: *const crate::element::Binary,
+            row_count: usize,
+            bytes: usize,
+            keys: *mut f32,
+        ) {
+            // SAFETY: `presences` needs the instruction set, which is the caller's duty as it is of this function's
+            // cell.
+            unsafe { crate::bits::driver::tile(queries, query_count, base, row_count, bytes, keys, presences::<M>) }
+        }
+    };
+}
+pub(crate) use presence_table;

@@ -11,7 +11,7 @@
 #![allow(clippy::needless_range_loop, reason = "one loop over registers")]
 use std::arch::aarch64::*;
 
-use super::lanes::{Bits, table};
+use super::lanes::{Bits, presence_table, table};
 
 pub(super) struct Neon;
 
@@ -136,3 +136,4 @@ impl Bits for Neon {
 }
 
 table! { isa: Neon, features: ["neon"], rows: 4 }
+presence_table! { isa: Neon, features: ["neon"] }

@@ -6,9 +6,6 @@ pub(crate) trait Count: 'static {
     /// Whether there are two counts: of the two vectors' intersection and of their union.
     const UNION: bool;
 
-    /// Whether only the presence of a counted bit matters, so that the rest need not be looked at after the first.
-    const PRESENCE: bool;
-
     /// Bytes in the lanes that [`Count::step`] counts in; 0 for those of [`Bits::count`].
     const LANE: usize;
 
@@ -18,17 +15,20 @@ pub(crate) trait Count: 'static {
     /// The instruction set is available.
     unsafe fn step<I: Bits>(sum: I::Word, query: I::Word, row: I::Word) -> I::Word;
 
-    /// The bits whose presence matters; for [`Count::PRESENCE`] only.
-    ///
-    /// # Safety
-    /// The instruction set is available.
-    unsafe fn word<I: Bits>(query: I::Word, row: I::Word) -> I::Word;
-
     /// The key from counts below 2^24, which `f32` holds exactly, over `bytes` bytes.
     fn key(count: u32, union: u32, bytes: usize) -> f32;
 
     /// The same key from counts of any size.
     fn key_of_long(count: u64, union: u64, bytes: usize) -> f32;
+}
+
+/// An operation of which only the presence of a bit matters, so that the rest need not be looked at after the first.
+pub(crate) trait Presence: 'static {
+    /// The bits whose presence matters.
+    ///
+    /// # Safety
+    /// The instruction set is available.
+    unsafe fn word<I: Bits>(query: I::Word, row: I::Word) -> I::Word;
 }
 
 /// One bits of the exclusive or.
@@ -51,19 +51,12 @@ pub(crate) struct Differ<const WIDTH: usize>;
 
 impl Count for Hamming {
     const UNION: bool = false;
-    const PRESENCE: bool = false;
     const LANE: usize = 0;
 
     #[inline(always)]
     unsafe fn step<I: Bits>(sum: I::Word, query: I::Word, row: I::Word) -> I::Word {
         // SAFETY: passed on to the caller.
         unsafe { I::count(sum, I::xor(query, row)) }
-    }
-
-    #[inline(always)]
-    unsafe fn word<I: Bits>(query: I::Word, row: I::Word) -> I::Word {
-        // SAFETY: passed on to the caller.
-        unsafe { I::xor(query, row) }
     }
 
     #[inline(always)]
@@ -83,19 +76,12 @@ macro_rules! of_intersection {
     ($op:ty, $count:ident, $union:ident => $ratio:expr) => {
         impl Count for $op {
             const UNION: bool = true;
-            const PRESENCE: bool = false;
             const LANE: usize = 0;
 
             #[inline(always)]
             unsafe fn step<I: Bits>(sum: I::Word, query: I::Word, row: I::Word) -> I::Word {
                 // SAFETY: passed on to the caller.
                 unsafe { I::count(sum, I::and(query, row)) }
-            }
-
-            #[inline(always)]
-            unsafe fn word<I: Bits>(query: I::Word, row: I::Word) -> I::Word {
-                // SAFETY: passed on to the caller.
-                unsafe { I::and(query, row) }
             }
 
             #[inline(always)]
@@ -120,57 +106,30 @@ macro_rules! of_intersection {
 of_intersection!(Jaccard, count, union => (union - count) / union);
 of_intersection!(Tanimoto, count, union => 0.0 - count / union);
 
-/// The two containments differ in who is contained.
-macro_rules! of_containment {
-    ($op:ty, $query:ident, $row:ident => $in:ident, $out:ident) => {
-        impl Count for $op {
-            const UNION: bool = false;
-            const PRESENCE: bool = true;
-            const LANE: usize = 0;
-
-            #[inline(always)]
-            unsafe fn step<I: Bits>(sum: I::Word, $query: I::Word, $row: I::Word) -> I::Word {
-                // SAFETY: passed on to the caller.
-                unsafe { I::count(sum, I::without($in, $out)) }
-            }
-
-            #[inline(always)]
-            unsafe fn word<I: Bits>($query: I::Word, $row: I::Word) -> I::Word {
-                // SAFETY: passed on to the caller.
-                unsafe { I::without($in, $out) }
-            }
-
-            #[inline(always)]
-            fn key(count: u32, _union: u32, _bytes: usize) -> f32 {
-                count.min(1) as i32 as f32
-            }
-
-            #[inline(always)]
-            fn key_of_long(count: u64, _union: u64, _bytes: usize) -> f32 {
-                count.min(1) as f32
-            }
-        }
-    };
+impl Presence for Subset {
+    #[inline(always)]
+    unsafe fn word<I: Bits>(query: I::Word, row: I::Word) -> I::Word {
+        // SAFETY: passed on to the caller.
+        unsafe { I::without(row, query) }
+    }
 }
 
-of_containment!(Subset, query, row => row, query);
-of_containment!(Superset, query, row => query, row);
+impl Presence for Superset {
+    #[inline(always)]
+    unsafe fn word<I: Bits>(query: I::Word, row: I::Word) -> I::Word {
+        // SAFETY: passed on to the caller.
+        unsafe { I::without(query, row) }
+    }
+}
 
 impl<const WIDTH: usize> Count for Differ<WIDTH> {
     const UNION: bool = false;
-    const PRESENCE: bool = false;
     const LANE: usize = WIDTH;
 
     #[inline(always)]
     unsafe fn step<I: Bits>(sum: I::Word, query: I::Word, row: I::Word) -> I::Word {
         // SAFETY: passed on to the caller.
         unsafe { I::differ::<WIDTH>(sum, query, row) }
-    }
-
-    #[inline(always)]
-    unsafe fn word<I: Bits>(query: I::Word, row: I::Word) -> I::Word {
-        // SAFETY: passed on to the caller.
-        unsafe { I::xor(query, row) }
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! Plain Rust, for any CPU: words of 64 bits. The oracle of the other sets.
 #![allow(clippy::needless_range_loop, reason = "one loop over registers")]
-use super::lanes::{Bits, SEGMENT_MAX, table};
+use super::lanes::{Bits, SEGMENT_MAX, presence_table, table};
 
 pub(super) struct Scalar;
 
@@ -90,3 +90,4 @@ impl Bits for Scalar {
 }
 
 table! { isa: Scalar, features: [], rows: 4 }
+presence_table! { isa: Scalar, features: [] }

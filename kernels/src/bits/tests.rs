@@ -221,6 +221,44 @@ fn no_count_overflows_in_long_vectors() {
 }
 
 #[test]
+fn random_vectors_longer_than_a_segment_are_the_definition() {
+    let mut rng = Rng::new(14);
+    for bytes in [(1 << 21) + 777, (1 << 22) + 4] {
+        let mut words = || (0..bytes / 8 + 1).flat_map(|_| rng.next_u64().to_le_bytes()).take(bytes).collect();
+        let (query, row): (Vec<u8>, Vec<u8>) = (words(), words());
+        let total = |join: fn(u8, u8) -> u8| -> u64 {
+            query.iter().zip(&row).map(|(a, b)| u64::from(join(*a, *b).count_ones())).sum()
+        };
+        let (both, either) = (total(|a, b| a & b), total(|a, b| a | b));
+        let unlike = query.chunks(4).zip(row.chunks(4)).filter(|(a, b)| a != b).count() as u64;
+        let (a, b) = (Binary::from_bytes_slice(&query), Binary::from_bytes_slice(&row));
+        every_cell(|kernel| {
+            let want = match kernel.metric() {
+                Metric::Hamming => (either - both) as f32,
+                Metric::Jaccard => ratio(either - both, either),
+                Metric::Tanimoto => 0.0 - ratio(both, either),
+                Metric::MhJaccard => ratio(unlike, bytes.div_ceil(4) as u64),
+                Metric::Substructure | Metric::Superstructure | Metric::L2 | Metric::Ip | Metric::Cosine => 1.0,
+            };
+            same(kernel, kernel.pair(a, b), want, bytes, "long pair");
+            let mut keys = [f32::NAN; 3];
+            kernel.gather(a, Rows::new(b, bytes).unwrap(), &[0; 3], &mut keys);
+            assert_eq!(keys, [want; 3], "{} {}", kernel.isa(), kernel.metric());
+            let ones = total(|a, _| a);
+            same(kernel, kernel.norm(a), (ones as f32).sqrt(), bytes, "long norm");
+        });
+    }
+}
+
+#[test]
+fn only_what_counts_ones_has_code_for_population_counts() {
+    for metric in METRICS {
+        let own = Kernel::<Binary>::sets(metric).any(|isa| isa.name() == "avx512vpopcntdq");
+        assert_eq!(own, matches!(metric, Metric::Hamming | Metric::Jaccard | Metric::Tanimoto), "{metric}");
+    }
+}
+
+#[test]
 fn other_metrics_are_refused() {
     for metric in [Metric::L2, Metric::Ip, Metric::Cosine] {
         assert!(Kernel::<Binary>::new(metric).is_err(), "{metric}");

@@ -26,8 +26,8 @@ pub use self::{
     tables::{MAX_M, Pq8Tables},
 };
 use crate::{
-    dispatch::{self, IsaError, KernelError},
-    isa::{self, IsaInfo, Version, versions},
+    dispatch::{self, KernelError},
+    isa::{IsaInfo, Version, versions},
     prefetch,
     rows::Rows,
 };
@@ -93,12 +93,8 @@ impl Pq8 {
     /// # Errors
     /// When this machine does not have that set.
     pub fn on(isa: &'static IsaInfo) -> Result<Self, KernelError> {
-        let missing = IsaError::Unavailable { name: isa.name(), needs: isa.summary() };
-        if !isa.is_available() {
-            return Err(missing.into());
-        }
-        let pair = isa::pick(VERSIONS, isa).zip(isa::pick(BYTES, isa));
-        let ((_, run), (isa, bytes)) = pair.ok_or(missing)?;
+        let (_, run) = dispatch::bind(VERSIONS, isa)?;
+        let (isa, bytes) = dispatch::bind(BYTES, isa)?;
         Ok(Self { isa, run, bytes })
     }
 

@@ -39,8 +39,8 @@ mod avx512;
 mod neon;
 
 use crate::{
-    dispatch::{IsaError, KernelError, choice},
-    isa::{self, IsaInfo, Version, versions},
+    dispatch::{KernelError, bind, choice},
+    isa::{IsaInfo, Version, versions},
     rng::Rng,
 };
 
@@ -150,10 +150,7 @@ impl Rotation {
     /// When `dim` is 0 or above [`DIM_MAX`].
     pub fn on(isa: &'static IsaInfo, dim: usize, seed: u64) -> Result<Self, KernelError> {
         assert!((1..=DIM_MAX).contains(&dim), "a rotation of dimension {dim}; allowed are 1 to {DIM_MAX}");
-        if !isa.is_available() {
-            return Err(IsaError::Unavailable { name: isa.name(), needs: isa.summary() }.into());
-        }
-        let (isa, run) = isa::pick(VERSIONS, isa).expect("the scalar version is always available");
+        let (isa, run) = bind(VERSIONS, isa)?;
         let mut rng = Rng::new(seed);
         let signs = (0..rounds(padded(dim)) * padded(dim) / 64).map(|_| rng.next_u64()).collect();
         Ok(Self { dim, seed, signs, isa, run })

@@ -1,5 +1,5 @@
 //! Conversions over every binary16 number and every way of rounding to one.
-use super::{Bf16, ELEMENTS, Element, ElementType, F16, Number};
+use super::{Bf16, Binary, ELEMENTS, Element, ElementType, F16, Number, U4};
 
 /// The value by the definition of binary16, in double precision.
 fn definition(bits: u16) -> f64 {
@@ -68,6 +68,16 @@ fn bits_are_seen_without_copying() {
     assert_eq!(numbers, [F16::from_f32(1.0), F16::from_f32(2.0)]);
     assert_eq!(F16::as_bits_slice(numbers).as_ptr(), bits.as_ptr());
     assert_eq!(F16::as_bits_slice(numbers), bits);
+}
+
+#[test]
+fn packed_units_are_seen_as_bytes_without_copying() {
+    let bytes = [0x00u8, 0x21, 0xff];
+    let (fours, bits) = (U4::from_bytes_slice(&bytes), Binary::from_bytes_slice(&bytes));
+    assert_eq!(fours[1].values(), [1, 2]);
+    assert_eq!((U4::as_bytes_slice(fours), Binary::as_bytes_slice(bits)), (&bytes[..], &bytes[..]));
+    assert_eq!(U4::as_bytes_slice(fours).as_ptr(), bytes.as_ptr());
+    assert_eq!(U4::as_bytes_slice(&[U4::new(3, 4)]), [0x43]);
 }
 
 #[test]

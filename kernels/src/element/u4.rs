@@ -23,6 +23,12 @@ impl U4 {
         // SAFETY: `U4` is `repr(transparent)` over `u8` and every bit pattern is valid.
         unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
     }
+
+    /// The stored bytes, without copying.
+    pub const fn as_bytes_slice(units: &[Self]) -> &[u8] {
+        // SAFETY: `U4` is `repr(transparent)` over `u8`.
+        unsafe { std::slice::from_raw_parts(units.as_ptr().cast(), units.len()) }
+    }
 }
 
 element!(U4, U4, versions);

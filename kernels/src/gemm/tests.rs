@@ -306,6 +306,18 @@ fn rows_are_assigned_to_the_first_of_the_nearest() {
 }
 
 #[test]
+fn no_queries_take_no_memory_however_wide_they_are() {
+    let rows = Rows::<f32>::new(&[], isize::MAX as usize / 4).unwrap();
+    for metric in [Metric::L2, Metric::Ip, Metric::Cosine] {
+        let (gemm, mut scratch) = (Gemm::<f32>::new(metric).unwrap(), Scratch::default());
+        let packed = gemm.pack(rows);
+        assert!(packed.is_empty());
+        gemm.search(&packed, rows, 0, None, &mut scratch, &mut []);
+        gemm.scores(&packed, rows, &mut scratch, &mut []);
+    }
+}
+
+#[test]
 fn lower_bounds_are_below_the_keys_and_not_far() {
     let mut rng = Rng::new(10);
     for kind in [0, 1, 2, 3, 4, 7, 8, 9, 10] {

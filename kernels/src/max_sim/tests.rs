@@ -95,6 +95,36 @@ fn nan_is_never_the_nearest() {
 }
 
 #[test]
+fn infinitely_far_from_one_vector_is_infinitely_far() {
+    let (plus, minus) = (f32::INFINITY, f32::NEG_INFINITY);
+    // By IP with the row 1: keys of plus infinity, minus infinity and -1.
+    let (far, near, some) = (minus, plus, 1.0);
+    let row = [1.0, 1.0];
+    let row = Rows::new(&row, 1).unwrap();
+    let offsets = [0, 1, 2];
+    for (queries, want) in [
+        (vec![far, near], plus),
+        (vec![near, far], plus),
+        (vec![near, near, some], minus),
+        (vec![near, some, far, near], plus),
+        // In different blocks of query vectors.
+        ([vec![near; 40], vec![far], vec![near; 40]].concat(), plus),
+        (vec![-f32::MAX; 3], plus),
+        (vec![f32::MAX; 3], minus),
+    ] {
+        let queries = Rows::new(&queries, 1).unwrap();
+        for run in MaxSim::<f32>::all(Metric::Ip) {
+            let mut keys = [f32::NAN; 2];
+            run.rows(queries, row, &offsets, &mut keys);
+            assert_eq!(keys, [want; 2], "{}", run.kernel().isa());
+            run.gather(queries, row, &offsets, &[1, 0], &mut keys);
+            assert_eq!(keys, [want; 2], "{}", run.kernel().isa());
+            assert_eq!(run.pair(queries, row.slice(0..1)), want, "{}", run.kernel().isa());
+        }
+    }
+}
+
+#[test]
 fn a_long_sum_is_rounded_once() {
     // 1000 times 0.1 in `f32` sums drifts; the sum in `f64` does not.
     let queries = vec![0.1f32; 1000];

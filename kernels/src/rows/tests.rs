@@ -1,6 +1,11 @@
 //! Shapes that hold, shapes that do not, and the untyped views.
 use super::{AnyRows, Rows, ShapeError, Vector};
-use crate::element::{ElementType, F16};
+use crate::{
+    dispatch::Kernel,
+    element::{ElementType, F16},
+    metric::Metric,
+    scan::{Scan, assign},
+};
 
 #[test]
 fn rows_are_cut_from_the_data() {
@@ -22,6 +27,25 @@ fn bad_shapes_are_refused_with_their_numbers() {
     assert_eq!(Rows::new(&[0.0f32; 7], 3).unwrap_err(), ShapeError::Ragged { len: 7, dim: 3 });
     assert_eq!(ShapeError::Ragged { len: 7, dim: 3 }.to_string(), "7 values are not whole rows of dimension 3");
     assert_eq!(ShapeError::ZeroDim.to_string(), "dimension 0 where at least 1 is needed");
+}
+
+#[test]
+fn rows_that_no_memory_holds_are_refused_even_where_there_are_none() {
+    const MOST: usize = isize::MAX as usize;
+    let none = |dim: usize| Rows::<f32>::new(&[], dim).map(|rows| rows.dim());
+    for dim in [MOST / 4 + 1, 1 << (usize::BITS - 2), 1 << (usize::BITS - 1), usize::MAX] {
+        assert_eq!(none(dim), Err(ShapeError::TooWide { dim }));
+    }
+    assert_eq!(none(MOST / 4), Ok(MOST / 4));
+    assert_eq!(Rows::<u8>::new(&[], MOST).map(|rows| rows.dim()), Ok(MOST));
+    assert!(Rows::<u8>::new(&[], MOST + 1).is_err());
+    let text = ShapeError::TooWide { dim: 1 << 62 }.to_string();
+    assert_eq!(text, "a row of dimension 4611686018427387904 is larger than any memory");
+    // The widest rows there can be: nothing to compare, and nothing wraps on the way.
+    let (kernel, rows) = (Kernel::new(Metric::L2).unwrap(), Rows::<f32>::new(&[], MOST / 4).unwrap());
+    kernel.tile(rows, rows, &mut []);
+    assign(&kernel, rows, rows, &mut [], &mut []);
+    assert_eq!(Scan::new(kernel, rows, 0).steps(1).count(), 0);
 }
 
 #[test]

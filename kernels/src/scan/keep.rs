@@ -36,6 +36,14 @@ impl<'a> Keep<'a> {
         }
     }
 
+    /// Of these rows, those that `other` has too.
+    ///
+    /// # Panics
+    /// When both together have more than two bitmaps.
+    pub(super) fn and_all(self, other: Self) -> Self {
+        other.bits.into_iter().flatten().fold(self, |keep, (bits, first)| keep.and(bits, first))
+    }
+
     /// Whether every row is kept because no bitmap says otherwise.
     pub const fn is_all(&self) -> bool {
         matches!(self.bits, [None, None])
@@ -47,7 +55,8 @@ impl<'a> Keep<'a> {
     /// When a bitmap has no bit for it.
     #[inline]
     pub fn has(&self, row: usize) -> bool {
-        self.bits.iter().flatten().all(|(bits, first)| bits.get(first + row))
+        let bit = |first: usize| first.checked_add(row).expect("a bit for the row");
+        self.bits.iter().flatten().all(|(bits, first)| bits.get(bit(*first)))
     }
 
     /// How many of the first `rows` rows are kept.

@@ -240,6 +240,39 @@ fn misuse_is_refused() {
 }
 
 #[test]
+fn filters_and_ranges_given_twice_both_hold() {
+    let data: Vec<f32> = (0..600).map(|i| (i % 100) as f32).collect();
+    let (rows, kernel) = (Rows::new(&data, 1).unwrap(), Kernel::new(Metric::L2).unwrap());
+    let (threes, fives) = (Bitmap::from_fn(601, |bit| bit % 3 == 0), Bitmap::from_fn(600, |bit| bit % 5 == 0));
+    let mut keys = vec![0.0; 600];
+    kernel.rows(&[0.0], rows, &mut keys);
+    let (near, far) = (KeyRange { lower: 4.0, upper: 2500.0 }, KeyRange { lower: 100.0, upper: f32::INFINITY });
+    let [threes, fives] = [Keep::new(threes.view(), 1), Keep::new(fives.view(), 0)];
+    let want = sorted(&keys, 0, KeyRange { lower: 100.0, upper: 2500.0 }, |row| (row + 1) % 3 == 0 && row % 5 == 0);
+    assert!(want.len() > 5);
+    let scan = Scan::new(kernel, rows, 0);
+    for scan in [
+        scan.keep(threes).keep(fives).within(near).within(far),
+        scan.within(far).keep(fives).keep(Keep::ALL).within(near).keep(threes),
+        scan.keep(Keep::ALL).keep(fives).keep(threes).within(KeyRange::ALL).within(near).within(far),
+    ] {
+        assert_eq!(run(&scan, &[0.0], 600).0, want);
+    }
+    let full = scan.keep(threes).keep(fives);
+    assert_eq!(run(&full.keep(Keep::ALL), &[0.0], 600), run(&full, &[0.0], 600));
+    let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| full.keep(threes).range.is_all()));
+    assert!(refused.is_err(), "there is no room for a third bitmap");
+}
+
+#[test]
+#[should_panic(expected = "a bit for the row")]
+fn a_filter_far_along_has_no_bit_for_a_row_past_its_end() {
+    let bits = Bitmap::full(64);
+    // The sum of both would come back to bit 3.
+    assert!(Keep::new(bits.view(), usize::MAX - 4).has(8));
+}
+
+#[test]
 fn longer_rows_are_read_in_order_at_a_higher_density() {
     let marks: Vec<u32> = [1, 100, 127, 128, 256, 512, 100_000].map(dense).to_vec();
     assert!(marks.is_sorted() && marks.iter().all(|mark| (1..=64).contains(mark)));

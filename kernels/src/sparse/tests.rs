@@ -97,6 +97,36 @@ fn the_ends_of_the_index_space_are_indices_like_others() {
     agrees(&alike, &(vec![1 << 15, 499 << 15, 500 << 15, 501 << 15], vec![1.0; 4]));
 }
 
+/// The factor that undoes the multiplication of the hash, modulo 2^32 (Newton's iteration).
+fn unhash() -> u32 {
+    let factor = 0x9e37_79b1u32;
+    (0..5).fold(factor, |inverse, _| inverse.wrapping_mul(2u32.wrapping_sub(factor.wrapping_mul(inverse))))
+}
+
+#[test]
+fn indices_chosen_against_the_hash_are_found_in_bounded_time() {
+    let mut rng = Rng::new(45);
+    // With probing without bound the first pair takes minutes: all of the indices hash to the same few slots, or to
+    // slots without a gap, which a row's absent indices then walk through.
+    for (len, gap) in [(300_000, 1), (300_000, 1 << 11), (40, 1), (600, 1 << 20)] {
+        let crafted = |values: std::ops::Range<u32>, rng: &mut Rng| -> Owned {
+            let indices = values.map(|i| i.wrapping_mul(gap).wrapping_mul(unhash()));
+            indices.map(|index| (index, rng.normal())).collect::<BTreeMap<_, _>>().into_iter().unzip()
+        };
+        let query = crafted(0..len, &mut rng);
+        let row = crafted(len / 2..len + len / 2, &mut rng);
+        assert!(query.0.len() == len as usize && (query.0).contains(&0));
+        agrees(&query, &row);
+        agrees(&row, &query);
+    }
+    // The largest index among crowded ones.
+    let mut indices: Vec<u32> = (0..40u32).map(|i| u32::MAX.wrapping_sub(i.wrapping_mul(unhash()))).collect();
+    indices.sort_unstable();
+    let values: Vec<f32> = (0..40).map(|_| rng.normal()).collect();
+    agrees(&(indices.clone(), values.clone()), &(indices.clone(), values.clone()));
+    agrees(&(indices, values), &(vec![u32::MAX], vec![2.0]));
+}
+
 #[test]
 fn negative_zero_tiny_and_huge_values_are_exact() {
     let values = vec![-0.0, f32::MIN_POSITIVE, -f32::MAX, f32::MAX, f32::from_bits(1), -1.0];

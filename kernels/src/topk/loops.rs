@@ -26,9 +26,9 @@ pub(super) struct Block {
     count: usize,
     /// Added to the ids, or the first one.
     first_id: u32,
-    /// The least key that passes, not NaN.
+    /// The least key that passes; where it is NaN none does.
     lower: f32,
-    /// The largest key that passes.
+    /// The largest key that passes; where it is NaN none does.
     bound: f32,
 }
 

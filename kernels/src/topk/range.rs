@@ -26,6 +26,14 @@ impl KeyRange {
         key >= self.lower && (key < self.upper || self.upper == f32::INFINITY)
     }
 
+    /// The range of the keys that both ranges admit.
+    pub fn and(self, other: Self) -> Self {
+        // A NaN bound, which admits nothing, stays: the comparison with it is false.
+        let lower = if self.lower >= other.lower || self.lower.is_nan() { self.lower } else { other.lower };
+        let upper = if self.upper <= other.upper || self.upper.is_nan() { self.upper } else { other.upper };
+        Self { lower, upper }
+    }
+
     /// The largest key admitted, or NaN where there is none: then `key <= last` is what `upper` asks for.
     pub(crate) fn last(&self) -> f32 {
         if self.upper == f32::INFINITY {

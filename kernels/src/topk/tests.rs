@@ -229,6 +229,18 @@ fn ranges_admit_in_blocks_what_they_contain() {
 }
 
 #[test]
+fn both_ranges_admit_what_each_admits() {
+    let points = [f32::NEG_INFINITY, -1.0, -0.0, 0.0, 1.0, f32::MAX, f32::INFINITY, f32::NAN];
+    let range = |bits: usize| KeyRange { lower: points[bits % 8], upper: points[bits / 8] };
+    for (a, b) in (0..64 * 64).map(|bits| (range(bits % 64), range(bits / 64))) {
+        for key in points {
+            let want = a.contains(key) && b.contains(key);
+            assert_eq!(a.and(b).contains(key), want, "{a:?} and {b:?}: {key}");
+        }
+    }
+}
+
+#[test]
 fn packing_keeps_the_order_and_both_parts() {
     let mut rng = Rng::new(27);
     let mut all: Vec<Neighbor> = [f32::NEG_INFINITY, f32::MIN, -1.0, -0.0, 0.0, 1.0, f32::MAX, f32::INFINITY]

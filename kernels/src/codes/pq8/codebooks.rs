@@ -1,8 +1,8 @@
 //! Codebooks: the centroids of product codes, the way from vectors to codes and back, and the tables of a query.
 #![allow(clippy::needless_range_loop, reason = "plain loops over lanes become vector code")]
 use crate::{
-    dispatch::{self, IsaError, KernelError},
-    isa::{self, IsaInfo, Version, versions},
+    dispatch::{self, KernelError},
+    isa::{IsaInfo, Version, versions},
     metric::Metric,
     rows::Rows,
 };
@@ -72,11 +72,7 @@ impl Codebooks {
     /// # Panics
     /// As [`Codebooks::new`] does.
     pub fn on(isa: &'static IsaInfo, values: &[f32], m: usize, k: usize, dsub: usize) -> Result<Self, KernelError> {
-        let missing = IsaError::Unavailable { name: isa.name(), needs: isa.summary() };
-        if !isa.is_available() {
-            return Err(missing.into());
-        }
-        let (isa, code) = isa::pick(VERSIONS, isa).ok_or(missing)?;
+        let (isa, code) = dispatch::bind(VERSIONS, isa)?;
         assert!(m > 0 && dsub > 0 && matches!(k, 16 | 256), "{m} codebooks of {k} centroids of {dsub} components");
         let len = m.checked_mul(k * dsub);
         assert_eq!(Some(values.len()), len, "{m} codebooks of {k} centroids of {dsub} components");
