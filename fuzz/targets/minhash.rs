@@ -15,9 +15,19 @@ fuzz_target!(|bytes: &[u8]| {
     let base: Vec<Binary> = source.bytes(dim * count).into_iter().map(|byte| Binary(byte & 3)).collect();
     let query: Vec<Binary> = source.bytes(dim).into_iter().map(|byte| Binary(byte & 3)).collect();
     let rows = Rows::new(&base, dim).expect("whole rows");
+    let ids: Vec<u32> = (0..count * 3).map(|_| source.below(count) as u32).collect();
     for hash in MinHash::all(width) {
-        let mut keys = vec![0.0; count];
+        let (mut keys, mut gathered, mut tile) = (vec![0.0; count], vec![0.0; ids.len()], vec![0.0; count * count]);
         hash.rows(&query, rows, &mut keys);
+        hash.gather(&query, rows, &ids, &mut gathered);
+        hash.tile(rows, rows, &mut tile);
+        for (id, key) in ids.iter().zip(gathered) {
+            assert!(same(key, keys[*id as usize]), "gather on {}", hash.isa());
+        }
+        for (place, key) in tile.into_iter().enumerate() {
+            let want = hash.distance(rows.row(place / count), rows.row(place % count));
+            assert!(same(key, want), "tile on {}", hash.isa());
+        }
         for (row, key) in rows.iter().zip(keys) {
             let parts = query.chunks(width.bytes()).zip(row.chunks(width.bytes()));
             let equal = parts.filter(|(a, b)| a == b).count();

@@ -43,9 +43,12 @@ fuzz_target!(|bytes: &[u8]| {
             key
         })
         .collect();
+    let ids: Vec<u32> = (0..count * 2).map(|_| source.below(count) as u32).collect();
     for prepared in SparseQuery::all(query) {
-        let mut keys = vec![0.0; count];
+        let (mut keys, mut gathered) = (vec![0.0; count], vec![0.0; ids.len()]);
         prepared.rows(rows, &mut keys);
+        prepared.gather(rows, &ids, &mut gathered);
+        assert!(ids.iter().zip(&gathered).all(|(id, key)| same(*key, want[*id as usize])), "{}", prepared.isa());
         assert!(keys.iter().zip(&want).all(|(key, want)| same(*key, *want)), "{}: {keys:?} {want:?}", prepared.isa());
     }
 });

@@ -32,6 +32,26 @@ fuzz_target!(|bytes: &[u8]| {
     want.sort();
     want.truncate(k);
     for empty in TopK::all(k) {
+        let (mut single, mut by_ids) = (empty.clone(), empty.clone());
+        for (first, keys, keep) in &blocks {
+            let kept = |i: usize| keep.as_ref().is_none_or(|keep| keep.get(i));
+            let ids: Vec<u32> = (0..keys.len()).rev().filter(|i| kept(*i)).map(|i| i as u32).collect();
+            let chosen: Vec<f32> = ids.iter().map(|id| keys[*id as usize]).collect();
+            by_ids.push_ids(*first, &ids, &chosen, range);
+            for (id, key) in ids.iter().zip(&chosen).filter(|(_, key)| range.contains(**key)) {
+                let before = single.threshold();
+                let taken = single.push(first + id, *key);
+                assert!(!taken || *key <= before, "{key} was taken, beyond {before}");
+            }
+        }
+        let worst = want.last().filter(|_| want.len() == k).map_or(f32::INFINITY, |worst| worst.key);
+        let worst = if k == 0 { f32::NEG_INFINITY } else { worst };
+        assert!(single.threshold() >= worst && single.tighten() == worst && single.len() == want.len());
+        let mut drained = Vec::new();
+        single.drain_sorted(&mut drained);
+        assert_eq!(drained, want);
+        assert!(single.is_empty() && single.k() == k);
+        assert_eq!(by_ids.into_sorted(), want);
         let mut whole = empty.clone();
         let mut parts = (empty.clone(), empty);
         for (i, (first, keys, keep)) in blocks.iter().enumerate() {
