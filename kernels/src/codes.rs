@@ -1,4 +1,5 @@
 //! Codes: vectors in a few bits a component, and the scans over them.
+pub mod byte_tables;
 pub mod dot;
 pub mod pq4;
 pub mod pq8;

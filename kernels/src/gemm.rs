@@ -77,6 +77,9 @@ const QUERIES_MIN: usize = 12;
 /// Rows in a block that is compared without panels.
 const PLAIN_ROWS: usize = 64;
 
+/// Dimensions up to which the products, squares and keys of bytes are exact in `f32`: 250 * 255^2 < 2^24.
+const EXACT_DIM: usize = 250;
+
 /// Rows that are assigned together.
 const ASSIGN_ROWS: usize = 4096;
 
@@ -162,7 +165,8 @@ impl<E: Number> Gemm<E> {
         &self.kernel
     }
 
-    /// Packs queries.
+    /// Packs queries. A [`Gemm`] of the same metric on another instruction set takes them, too, in the formats that
+    /// both have.
     pub fn pack(&self, queries: Rows<'_, E>) -> PackedQueries<E> {
         let mut packed = PackedQueries {
             metric: self.kernel.metric(),
@@ -237,15 +241,17 @@ impl<E: Number> Gemm<E> {
         assert!(base.len() as u64 <= left, "{} ids from {first_id} pass 32 bits", base.len());
         let Some(k) = out.iter().map(TopK::k).max().filter(|k| *k > 0) else { return format };
 
+        let k = k.min(base.len());
+        let codes = self.codes_of(queries);
         let batch = Batch { kernel: &self.kernel, queries: queries.rows(), base };
         let mut rest = Positions::new(base.len(), keep);
         let Scratch { memory, keys } = scratch;
         let mut seen = 0;
         loop {
-            while format < FORMATS.len() && queries.codes[format].is_none() {
+            while format < FORMATS.len() && codes[format].is_none() {
                 format += 1;
             }
-            let code = queries.codes.get(format).and_then(Option::as_ref);
+            let code = codes.get(format).copied().flatten();
             let rows = code.map_or(PLAIN_ROWS, |code| search::block_rows(code, base.dim()));
             rest.next(rows, &mut memory.positions);
             let count = memory.positions.len();
@@ -307,14 +313,24 @@ impl<E: Number> Gemm<E> {
     /// Keys of every query with every row, nearly: query `q` and row `r` at `keys[q * base.len() + r]`.
     ///
     /// With `M` the largest norm of the queries and rows, or 1 for COSINE, and `u` = 2^-24, a key is within `16 (dim +
-    /// 256) u M^2` of the kernel's. Over bytes and up to 250 dimensions, L2 and IP are the kernel's. Vectors that are
-    /// not finite, or whose squares leave 1e-30 to 1e30, are compared by the kernel.
+    /// 256) u M^2 + 2^-124 dim` of the kernel's; the last term is for products that are too small for `f32`. By L2 and
+    /// IP the keys over `u8`, and over `i8` up to 250 dimensions, are the kernel's. So are those of vectors that are
+    /// not finite or too long: with a square above 1e30, which for L2 is that of the difference from the mean of the
+    /// queries. For COSINE, those of vectors with squares below 1e-30 are, too.
     ///
     /// # Panics
-    /// When the dimensions or metrics differ or `keys` has not one place for each combination.
+    /// When the dimensions or metrics differ, there are more than 2^32 rows, or `keys` has not one place for each
+    /// combination.
     pub fn scores(&self, queries: &PackedQueries<E>, base: Rows<'_, E>, scratch: &mut Scratch, keys: &mut [f32]) {
         queries.check(self.kernel.metric(), base);
+        assert!(base.len() as u64 <= 1 << 32, "{} rows pass 32 bits", base.len());
         assert_eq!(Some(keys.len()), queries.len().checked_mul(base.len()), "one key for each query and row");
+        let codes = self.codes_of(queries);
+        // Seen from their centre, short vectors of unsigned bytes are long ones; their sums are rounded from here on.
+        let moved = E::TYPE == ElementType::U8 && self.kernel.metric() != Metric::Cosine;
+        if codes[2].is_none() || (moved && base.dim() > EXACT_DIM) {
+            return self.kernel.tile(queries.rows(), base, keys);
+        }
         // The first format that can hold the elements as they are.
         let mut format = match E::TYPE {
             ElementType::I8 | ElementType::U8 => 0,
@@ -324,17 +340,14 @@ impl<E: Number> Gemm<E> {
         let batch = Batch { kernel: &self.kernel, queries: queries.rows(), base };
         let mut first = 0;
         while first < base.len() {
-            let Some(code) = queries.codes[format].as_ref() else {
-                if queries.codes[2].is_none() {
-                    return self.kernel.tile(queries.rows(), base, keys);
-                }
+            let Some(code) = codes[format] else {
                 format += 1;
                 continue;
             };
             let pass = queries.pass(format, code, &mut scratch.memory.room);
             let end = base.len().min(first + search::block_rows(code, base.dim()));
             scratch.memory.positions.clear();
-            scratch.memory.positions.extend(first as u32..end as u32);
+            scratch.memory.positions.extend((first..end).map(|at| at as u32));
             pass.pack(&batch, false, &mut scratch.memory);
             if format < 2 && (pass.queries.lossy || scratch.memory.rows.lossy) {
                 format += 1;
@@ -344,6 +357,11 @@ impl<E: Number> Gemm<E> {
             batch.exceptions(&pass.queries.apart, &scratch.memory.rows.apart, first..end, keys);
             first = end;
         }
+    }
+
+    /// What the queries were packed for, as far as this may use it.
+    fn codes_of<'a>(&self, queries: &'a PackedQueries<E>) -> [Option<&'a Code>; 3] {
+        std::array::from_fn(|format| queries.codes[format].as_ref().filter(|_| self.codes[format].is_some()))
     }
 }
 

@@ -17,14 +17,12 @@
 #[cfg(target_arch = "x86_64")]
 mod avx512vbmi;
 mod codebooks;
-mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use self::{
-    codebooks::Codebooks,
-    tables::{MAX_M, Pq8Tables},
-};
+pub use self::codebooks::Codebooks;
+use super::byte_tables::ByteTables;
+pub use super::byte_tables::MAX_M;
 use crate::{
     dispatch::{self, KernelError},
     isa::{IsaInfo, Version, versions},
@@ -34,6 +32,9 @@ use crate::{
 
 /// Table entries of a sub-quantizer, which are centroids.
 pub const CENTROIDS: usize = 256;
+
+/// The tables of one query: 256 bytes for each sub-quantizer, and the way from a sum of such bytes to a key.
+pub type Pq8Tables = ByteTables<CENTROIDS>;
 
 /// Rows that are summed side by side.
 const SIDE: usize = 4;
@@ -240,7 +241,7 @@ unsafe fn add(sums: &mut [f32; SIDE], tables: &[[f32; CENTROIDS]], rows: &[*cons
 }
 
 /// Adds an entry to a sum. Written out, as the compiler would gather four entries in one register to add them at once,
-/// which takes a third longer.
+/// which takes a third longer. An addition may set the exception flags of MXCSR, so flags are not preserved.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn look_up(sum: &mut f32, table: &[f32; CENTROIDS], code: u8) {
@@ -251,7 +252,7 @@ fn look_up(sum: &mut f32, table: &[f32; CENTROIDS], code: u8) {
             sum = inout(xmm_reg) *sum,
             table = in(reg) table.as_ptr(),
             code = in(reg) usize::from(code),
-            options(pure, readonly, nostack, preserves_flags),
+            options(pure, readonly, nostack),
         );
     }
 }

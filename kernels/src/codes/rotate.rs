@@ -61,8 +61,11 @@ const VERSIONS: &[Version<Run>] = versions![
 ];
 
 /// `dim` rounded up to a multiple of 64: the length of a rotated vector.
+///
+/// # Panics
+/// When that is beyond `usize`.
 pub const fn padded(dim: usize) -> usize {
-    dim.next_multiple_of(64)
+    dim.checked_next_multiple_of(64).expect("a dimension near the end of usize")
 }
 
 /// How many rounds there are.

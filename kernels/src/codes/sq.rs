@@ -123,7 +123,7 @@ impl From<DotError> for SqError {
 pub enum SqGrid {
     /// One for all vectors.
     Uniform {
-        /// The share of the values that may lie below the grid, and above it: 0 for none, at most 0.5.
+        /// The share of the values that may lie below the grid, and above it: 0 for none, below 0.5.
         trim: f64,
     },
     /// Each vector has its own (LVQ).
@@ -179,6 +179,21 @@ impl SqParams {
         let params = Self { metric, bits, range, mean };
         params.check()?;
         Ok(params)
+    }
+
+    /// A number in which all that keys depend on is mixed: equal for equal parameters, different for others but for
+    /// one case in 2^64 or so.
+    fn fingerprint(&self) -> u64 {
+        let mix = |hash: u64, value: u64| {
+            let hash = (hash ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            hash ^ hash >> 29
+        };
+        // A sum with 0, so that -0 and 0, which are equal, count alike.
+        let bits = |value: f32| u64::from((value + 0.0).to_bits());
+        let (own, range) = (self.range.is_none(), self.range.unwrap_or(SqRange { min: 0.0, step: 0.0 }));
+        let head = [u64::from(self.bits) << 1 | u64::from(own), bits(range.min), bits(range.step)];
+        let name = self.metric.name().bytes().map(u64::from);
+        name.chain(head).chain(self.mean.iter().copied().map(bits)).fold(1, mix)
     }
 
     /// Whether these can be the parameters of a quantizer.

@@ -7,7 +7,7 @@
 //! | `vpdpbusd ymm` | - | 2 per cycle | 2 per cycle |
 //!
 //! A step needs eight loads for twelve multiply-adds, so both stay busy. Sums of bytes begin at -128
-//! times the query's, may wrap on the way, and end within `127 * 127 * 65536 < 2^31`.
+//! times the query's, may wrap on the way, and end within `128 * 128 * 65536 = 2^30`.
 use std::arch::x86_64::*;
 
 use super::{pack::stamp, tile::Simd};

@@ -8,7 +8,7 @@
 //!
 //! A step needs 16 loads for 28 multiply-adds, so the multipliers are the limit: 32 products a cycle for `f32`, twice
 //! and four times as many for bf16 and bytes where the rates above are equal. Sums of bytes
-//! begin at -128 times the query's, may wrap on the way, and end within `127 * 127 * 65536 < 2^31`.
+//! begin at -128 times the query's, may wrap on the way, and end within `128 * 128 * 65536 = 2^30`.
 use std::arch::x86_64::*;
 
 use super::{pack::stamp, tile::Simd};

@@ -119,7 +119,7 @@ impl<'a> Positions<'a> {
             Some(ones) => positions.extend(ones.take_while(|at| *at < len).take(count).map(|at| at as u32)),
             None => {
                 let end = (self.next + count).min(len);
-                positions.extend(self.next as u32..end as u32);
+                positions.extend((self.next..end).map(|at| at as u32));
                 self.next = end;
             }
         }
@@ -136,7 +136,7 @@ pub(super) fn centre<E: Number>(metric: Metric, queries: Rows<'_, E>, centre: &m
     centre.clear();
     centre.resize(queries.dim(), 0.0);
     if metric != Metric::Cosine && E::TYPE == ElementType::U8 {
-        centre.fill(127.0);
+        centre.fill(128.0);
     }
     if matches!(E::TYPE, ElementType::I8 | ElementType::U8 | ElementType::Bf16) {
         return;

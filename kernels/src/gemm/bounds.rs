@@ -15,10 +15,10 @@
 //! The kernel's key is not the true one either: its sums have at most `dim / 16 + 64` roundings one after another, so
 //! it is within `f |q| |x|` for IP, `f` times the key for L2 and `4 f` for COSINE, `f = (dim / 16 + 64) u`. The sums of
 //! 32 lanes that measure a vector are within `f` of theirs too. Kernels that compute in half precision are coarser than
-//! that, and are not bounded. A row's side of the bound is rounded up and its term rounded down, so a pair whose coarse
-//! lower bound passes the threshold is the only kind that can have a key within it. Products that underflow are covered
-//! by an absolute slack. All of this needs sums that stay in range: vectors with squares above [`LARGEST`] are not
-//! bounded but compared as they are.
+//! that, and are not bounded. A row's side of the bound is rounded up; its term is rounded to the nearest, after more
+//! was taken off than that can add. So a pair whose coarse lower bound passes the threshold is the only kind that can
+//! have a key within it. Products that underflow are covered by an absolute slack. All of this needs sums that stay in
+//! range: vectors with squares above [`LARGEST`] are not bounded but compared as they are.
 use super::{pack::Sums, tile::Format};
 use crate::metric::Metric;
 
@@ -42,8 +42,9 @@ pub(super) struct Frame {
     factor: f64,
     /// `f`.
     depth: f64,
-    /// Of the centre.
+    /// Of the centre, and its square.
     norm: f64,
+    square: f64,
     /// Norms of components that are too small to be squared.
     floor: f64,
     /// Products that are too small for `f32`.
@@ -65,12 +66,13 @@ pub(super) struct Terms {
 impl Frame {
     pub(super) fn new(metric: Metric, centre: &[f32]) -> Self {
         let dim = centre.len() as f64;
-        let norm = centre.iter().map(|c| f64::from(*c) * f64::from(*c)).sum::<f64>().sqrt();
+        let square = centre.iter().map(|c| f64::from(*c) * f64::from(*c)).sum::<f64>();
         Self {
             metric,
             factor: if metric == Metric::L2 { 2.0 } else { 1.0 },
             depth: (dim / 16.0 + 64.0) * U,
-            norm,
+            norm: square.sqrt(),
+            square,
             floor: dim.sqrt() * 2f64.powi(-70),
             slack: dim * 2f64.powi(-118),
         }
@@ -121,7 +123,7 @@ impl Frame {
             let square = f64::from(sums.moved);
             (square * (1.0 - 4.0 * self.depth), square)
         } else {
-            let (square, product) = (self.norm * self.norm, f64::from(sums.centre));
+            let (square, product) = (self.square, f64::from(sums.centre));
             let doubt = self.depth * (square + self.length(sums) * self.norm);
             (square - product - doubt, square - product)
         };

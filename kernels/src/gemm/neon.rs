@@ -7,7 +7,7 @@
 //! | `ld1r v.4s` | 1 per cycle | 2 per cycle | 3 per cycle |
 //!
 //! A step needs eleven loads for 24 multiply-adds. Bytes are signed on both sides, and their sums stay below
-//! `127 * 127 * 65536 < 2^31`.
+//! `128 * 128 * 65536 = 2^30`.
 use std::arch::{aarch64::*, asm};
 
 use super::{pack::stamp, tile::Simd};

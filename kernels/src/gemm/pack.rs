@@ -178,9 +178,9 @@ const MAGIC: f32 = 12_582_912.0;
 fn round<const FORMAT: u8>(moved: &[f32], words: &mut [u32], largest: f32, sums: &mut Sums) {
     let (mut residual, mut total) = ([0.0f32; LANES], [0.0f32; LANES]);
     sums.scale = 1.0;
-    // Where every component is a small integer already, as over byte vectors, the bytes are the vector itself.
+    // Where every component is a byte already, as over byte vectors, the bytes are the vector itself.
     let mut inverse = 1.0;
-    if FORMAT == Format::I8 as u8 && !(largest <= 127.0 && integral(moved)) {
+    if FORMAT == Format::I8 as u8 && !(largest <= 128.0 && are_bytes(moved)) {
         // Not below what can be inverted; such vectors are all zero bytes.
         let top = if largest > 1e-30 { largest } else { 1e-30 };
         sums.scale = top / 127.0;
@@ -230,12 +230,13 @@ fn round<const FORMAT: u8>(moved: &[f32], words: &mut [u32], largest: f32, sums:
     sums.bytes = fold(&total) as i32;
 }
 
+/// Whether all are whole numbers from -128 to 127, of some whose magnitudes are at most 128.
 #[inline(always)]
-fn integral(moved: &[f32]) -> bool {
+fn are_bytes(moved: &[f32]) -> bool {
     let mut differ = 0;
     for value in moved {
         let whole = (value + MAGIC) - MAGIC;
-        differ |= u32::from(whole != *value);
+        differ |= u32::from(whole != *value) | u32::from(*value > 127.0);
     }
     differ == 0
 }

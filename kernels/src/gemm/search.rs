@@ -85,6 +85,8 @@ impl Pass<'_> {
         for panel in 0..self.queries.len() {
             let first = panel * self.code.queries;
             let out = &mut out[first..self.queries.count().min(first + self.code.queries)];
+            // More than all rows need not wait.
+            let enough = |kept: &TopK| 4 * kept.k().min(rows.count()) + 28;
             let mut limits = [f32::NAN; WIDTH];
             for (lane, kept) in out.iter().enumerate() {
                 limits[lane] = self.limit(first + lane, kept);
@@ -96,7 +98,7 @@ impl Pass<'_> {
                     let lane = any.trailing_zeros() as usize;
                     any &= any - 1;
                     self.take(rows, row_panel, masks[lane], &bounds[lane * self.code.rows..], &mut hits[lane]);
-                    if hits[lane].len() >= 4 * out[lane].k() + 28 {
+                    if hits[lane].len() >= enough(&out[lane]) {
                         let query = first + lane;
                         compared += self.recheck(exact, query, first_id, positions, &mut hits[lane], &mut out[lane]);
                         limits[lane] = self.limit(query, &out[lane]);
@@ -200,7 +202,7 @@ impl Pass<'_> {
         kept: &mut TopK,
     ) -> usize {
         // The likely nearest go first where there are many, so that the limit is tight for the others.
-        let few = kept.k().max(FEW);
+        let few = kept.k().min(hits.len()).max(FEW);
         let mut take = CHUNK;
         if hits.len() > 2 * few {
             hits.select_nth_unstable_by(few, |a, b| a.0.total_cmp(&b.0));
@@ -237,7 +239,7 @@ impl Pass<'_> {
 }
 
 /// Whether a block left so many pairs to be compared exactly that the next finer format is faster. `seen` rows have
-/// gone by; rows that entered a selection are not held against the format.
+/// gone by; rows that entered a selection are not held against the format. `k` is at most the number of all rows.
 pub(super) fn too_many(code: &Code, compared: usize, queries: usize, rows: usize, k: usize, seen: usize) -> bool {
     // A comparison costs as much as about 24, 12 or 6 pairs of a tile.
     let cost = 6 * code.format.components();

@@ -1,5 +1,9 @@
 //! Search, assignment and scores against the kernel, pair by pair, over kind and hostile data; and the bounds
 //! themselves.
+mod hard;
+mod scores;
+
+use self::scores::scores_are_near;
 use super::*;
 use crate::{Bitmap, F16, Neighbor, element::Bf16, rng::Rng};
 
@@ -242,39 +246,6 @@ fn every_element_type_is_searched() {
     elements::<u8>(60.0);
 }
 
-fn scores_are_near<E: Number>(gemm: &Gemm<E>, queries: Rows<'_, E>, base: Rows<'_, E>) {
-    let (mut keys, mut want) = (vec![f32::NAN; queries.len() * base.len()], vec![0.0; queries.len() * base.len()]);
-    gemm.scores(&gemm.pack(queries), base, &mut Scratch::default(), &mut keys);
-    gemm.kernel().tile(queries, base, &mut want);
-    let norm = |row: &[E]| f64::from(gemm.kernel().norm(row));
-    let finite = |norm: f64| norm.is_finite() && norm < 1e15;
-    let largest = queries.iter().chain(base.iter()).map(norm).filter(|norm| finite(*norm)).fold(0.0, f64::max);
-    let largest = if gemm.kernel().metric() == Metric::Cosine { 1.0 } else { largest };
-    let bound = 16.0 * (base.dim() as f64 + 256.0) * 2f64.powi(-24) * largest * largest;
-    let whole = matches!(E::TYPE, ElementType::I8 | ElementType::U8) && gemm.kernel().metric() != Metric::Cosine;
-    for (at, (key, want)) in keys.iter().zip(&want).enumerate() {
-        let same = key.to_bits() == want.to_bits() || (key.is_nan() && want.is_nan());
-        let near = (f64::from(*key) - f64::from(*want)).abs() <= bound;
-        assert!(same || (near && !whole), "{} {}: {at}: {key} for {want}", gemm.kernel().metric(), gemm.isa());
-    }
-}
-
-#[test]
-fn scores_are_within_their_bound() {
-    let mut rng = Rng::new(8);
-    for kind in [0, 1, 2, 3, 6, 7, 8, 10] {
-        for (dim, count) in [(1, 40), (19, 33), (160, 40)] {
-            let values = data(kind, count, dim, &mut rng);
-            let rows = Rows::new(&values, dim).unwrap();
-            everywhere::<f32>(|gemm| {
-                scores_are_near(gemm, rows.slice(0..count / 2), rows);
-                scores_are_near(gemm, rows.slice(0..3), rows);
-                scores_are_near(gemm, rows.slice(0..0), rows);
-            });
-        }
-    }
-}
-
 #[test]
 fn rows_are_assigned_to_the_first_of_the_nearest() {
     let mut rng = Rng::new(9);
@@ -361,7 +332,9 @@ fn bounds_hold(gemm: &Gemm<f32>, format: usize, queries: Rows<'_, f32>, base: Ro
             let (norm, one) = (gemm.kernel().norm(query) + gemm.kernel().norm(row), 1.0 + size);
             let unit = gemm.kernel().metric() == Metric::Cosine;
             let length = if unit { one } else { norm * norm + size };
-            let nearer = key - 2.0 * error - 1e-3 * length;
+            // What is too small for products counts absolutely.
+            let slack = base.dim() as f32 * 2f32.powi(-115);
+            let nearer = key - 2.0 * error - 1e-3 * length - slack;
             let nearer = if gemm.kernel().metric() == Metric::L2 && nearer < 0.0 { continue } else { nearer };
             assert!(bound > packed.frame.limit(pass.queries.term[q], nearer), "{what}: {bound} is far below {key}");
         }

@@ -1,5 +1,5 @@
 //! The layouts of 4-bit codes, and the ways between them.
-use std::ptr;
+use std::{ops::Range, ptr};
 
 use super::{BLOCK, MAX_M, VECTOR_MAJOR};
 use crate::{
@@ -49,14 +49,18 @@ impl Layout {
     }
 
     /// Bytes of a block of [`BLOCK`] rows with `m` sub-quantizers.
+    ///
+    /// # Panics
+    /// When `m` is above [`MAX_M`].
     pub const fn block_bytes(self, m: usize) -> usize {
+        assert!(m <= MAX_M, "more sub-quantizers than MAX_M");
         self.padded(m) * BLOCK / 2
     }
 
     /// Bytes of the blocks for `rows` rows with `m` sub-quantizers.
     ///
     /// # Panics
-    /// When that is beyond the address space.
+    /// When `m` is above [`MAX_M`], or the bytes are more than there are addresses.
     pub const fn packed_bytes(self, m: usize, rows: usize) -> usize {
         let bytes = rows.div_ceil(BLOCK).checked_mul(self.block_bytes(m));
         bytes.expect("more packed codes than there are addresses")
@@ -81,6 +85,14 @@ impl Layout {
                 (128 * group + 4 * r + s % 4, 4 * (s / 4) as u32)
             }
         }
+    }
+
+    /// The place of the block of row `row` in the packed codes of `m` sub-quantizers, after a check that it is there.
+    fn block(self, m: usize, row: usize, packed: usize) -> Range<usize> {
+        assert!(0 < m && m <= MAX_M, "{m} sub-quantizers where 1 to {MAX_M} are allowed");
+        let (index, size) = (row / BLOCK, self.block_bytes(m));
+        assert!(index < packed / size, "row {row} of {} blocks of {BLOCK}", packed / size);
+        index * size..(index + 1) * size
     }
 
     /// Reads the group of sub-quantizers from `first` on out of a block; what the block has no room for is zero.
@@ -266,10 +278,11 @@ pub fn relayout(m: usize, (from, packed): (Layout, &[u8]), (to, out): (Layout, &
 /// Writes the codes of one row into the blocks.
 ///
 /// # Panics
-/// When `codes` is not one row, or there is no block for row `row`.
+/// When `codes` is not one row, there is no block for row `row`, or `m` is 0 or above [`MAX_M`].
 pub fn write_row(layout: Layout, m: usize, packed: &mut [u8], row: usize, codes: &[u8]) {
+    let block = layout.block(m, row, packed.len());
     assert_eq!(codes.len(), row_bytes(m), "one row of {m} codes");
-    let block = &mut packed[row / BLOCK * layout.block_bytes(m)..][..layout.block_bytes(m)];
+    let block = &mut packed[block];
     for s in 0..m {
         let (byte, shift) = layout.place(s, row % BLOCK);
         let code = codes[s / 2] >> (4 * (s % 2)) & 15;
@@ -282,8 +295,8 @@ pub fn write_row(layout: Layout, m: usize, packed: &mut [u8], row: usize, codes:
 /// # Panics
 /// As [`write_row`] does.
 pub fn read_row(layout: Layout, m: usize, packed: &[u8], row: usize, codes: &mut [u8]) {
+    let block = &packed[layout.block(m, row, packed.len())];
     assert_eq!(codes.len(), row_bytes(m), "one row of {m} codes");
-    let block = &packed[row / BLOCK * layout.block_bytes(m)..][..layout.block_bytes(m)];
     codes.fill(0);
     for s in 0..m {
         let (byte, shift) = layout.place(s, row % BLOCK);

@@ -342,3 +342,24 @@ fn codes_of_another_layout_panic() {
     let view = Packed::new(Layout::VectorMajor, 2, 4, &blocks).unwrap();
     Pq4::new(Layout::Classic).unwrap().keys(&Pq4Tables::new(2), view, 0, &mut [0.0; 4]);
 }
+
+#[test]
+#[should_panic(expected = "more sub-quantizers than MAX_M")]
+fn blocks_of_too_many_sub_quantizers_panic() {
+    // Bytes that wrap around to 0.
+    let _ = Layout::Classic.packed_bytes(1 << (usize::BITS - 4), 1);
+}
+
+#[test]
+#[should_panic(expected = "of 2 blocks of 32")]
+fn a_row_without_a_block_is_not_written() {
+    // Of a block of 64 bytes, this one would begin at byte 0 again.
+    let row = 1 << (usize::BITS - 1);
+    write_row(Layout::Classic, 4, &mut [0; 128], row, &[0; 2]);
+}
+
+#[test]
+#[should_panic(expected = "of 2 blocks of 32")]
+fn a_row_without_a_block_is_not_read() {
+    read_row(Layout::Classic, 4, &[0; 130], 64, &mut [0; 2]);
+}

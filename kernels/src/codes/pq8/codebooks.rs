@@ -74,7 +74,7 @@ impl Codebooks {
     pub fn on(isa: &'static IsaInfo, values: &[f32], m: usize, k: usize, dsub: usize) -> Result<Self, KernelError> {
         let (isa, code) = dispatch::bind(VERSIONS, isa)?;
         assert!(m > 0 && dsub > 0 && matches!(k, 16 | 256), "{m} codebooks of {k} centroids of {dsub} components");
-        let len = m.checked_mul(k * dsub);
+        let len = dsub.checked_mul(k).and_then(|book| book.checked_mul(m));
         assert_eq!(Some(values.len()), len, "{m} codebooks of {k} centroids of {dsub} components");
         let mut columns = Vec::with_capacity(values.len());
         for book in values.chunks_exact(k * dsub) {

@@ -158,3 +158,9 @@ fn the_largest_dimension_is_taken() {
     let rotated = apply(&rotation, &vec![1.0; DIM_MAX]);
     assert!((dot(&rotated, &rotated) / DIM_MAX as f64 - 1.0).abs() < 1e-5);
 }
+
+#[test]
+#[should_panic(expected = "a dimension near the end of usize")]
+fn padding_does_not_wrap_around() {
+    assert_eq!(padded(usize::MAX), 0);
+}

@@ -44,6 +44,8 @@ pub struct SqCodec {
     pub(super) row: RowDot,
     pub(super) block: BlockDot,
     pub(super) keys: KeyLoop,
+    /// Of the parameters, to tell whose queries are given.
+    pub(super) fingerprint: u64,
 }
 
 impl SqCodec {
@@ -64,7 +66,8 @@ impl SqCodec {
         let row = RowDot::on(isa, params.mean.len(), params.bits)?;
         let block = BlockDot::on(isa, params.mean.len(), params.bits)?;
         let (_, keys) = isa::pick(keys::LOOPS, isa).expect("the scalar set is always available");
-        Ok(Self { params, row, block, keys })
+        let fingerprint = params.fingerprint();
+        Ok(Self { params, row, block, keys, fingerprint })
     }
 
     /// What training found.

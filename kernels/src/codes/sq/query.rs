@@ -29,6 +29,8 @@ pub struct SqQuery {
     mean_product: f64,
     /// The largest magnitude in the mean.
     mean_largest: f64,
+    /// [`SqParams::fingerprint`](super::SqParams::fingerprint) of the codec that made this.
+    fingerprint: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -134,16 +136,44 @@ impl SqCodec {
         }
         let mean_largest = dot::largest(mean)?;
         let (loss, mean_largest) = (f64::from(loss), f64::from(mean_largest));
-        Ok(SqQuery { bytes, terms, metric, length, magnitudes, loss, top, dim, mean_product, mean_largest })
+        let fingerprint = self.fingerprint;
+        Ok(SqQuery {
+            bytes,
+            terms,
+            metric,
+            length,
+            magnitudes,
+            loss,
+            top,
+            dim,
+            mean_product,
+            mean_largest,
+            fingerprint,
+        })
+    }
+
+    /// # Panics
+    /// When the query is of a codec with other parameters, or a record ends before `bytes` bytes or in the next one.
+    fn check(&self, query: &SqQuery, records: Records<'_>, bytes: usize) {
+        assert!(query.fingerprint == self.fingerprint, "a query that a quantizer of other parameters made ready");
+        if let Some(last) = records.len().checked_sub(1) {
+            assert!(records.stride() >= bytes, "records of {bytes} bytes that are {} apart", records.stride());
+            let left = records.data().len() - last * records.stride();
+            assert!(left >= bytes, "the last record has {left} bytes of {bytes}");
+        }
     }
 
     /// The key of each record, in order.
     ///
+    /// Keys are computed in f32: where the square of a length nears the largest f32 (a length of 1e19), a key can be
+    /// infinite or, as the difference of infinite terms, NaN.
+    ///
     /// # Panics
-    /// When the query was made for something else, a record has fewer than `record_bytes` bytes, or `keys` has not one
-    /// place for each.
+    /// When a quantizer of other parameters or for another arrangement made the query, records have fewer than
+    /// `record_bytes` bytes or are less than that apart, or `keys` has not one place for each.
     pub fn rows(&self, query: &SqQuery, records: Records<'_>, keys: &mut [f32]) {
         assert_eq!(keys.len(), records.len(), "one key for each record");
+        self.check(query, records, self.record_bytes());
         let mut stretch = self.stretch();
         for (i, keys) in keys.chunks_mut(STRETCH).enumerate() {
             let first = i * STRETCH;
@@ -168,6 +198,7 @@ impl SqCodec {
     /// As for [`SqCodec::rows`], and when there is no record of some id.
     pub fn gather(&self, query: &SqQuery, records: Records<'_>, ids: &[u32], keys: &mut [f32]) {
         assert_eq!(keys.len(), ids.len(), "one key for each id");
+        self.check(query, records, self.record_bytes());
         let mut stretch = self.stretch();
         for (ids, keys) in ids.chunks(STRETCH).zip(keys.chunks_mut(STRETCH)) {
             stretch.len = keys.len();
@@ -186,12 +217,13 @@ impl SqCodec {
     /// The key of each row of each block, sixteen for each; the keys of rows that a block lacks mean nothing.
     ///
     /// # Panics
-    /// When the query was made for something else, a record has fewer than `block_bytes` bytes, or `keys` has not
-    /// sixteen places for each.
+    /// When a quantizer of other parameters or for another arrangement made the query, blocks have fewer than
+    /// `block_bytes` bytes or are less than that apart, or `keys` has not sixteen places for each.
     pub fn blocks(&self, query: &SqQuery, blocks: Records<'_>, keys: &mut [f32]) {
         /// Blocks of a stretch.
         const BLOCKS: usize = STRETCH / BLOCK_ROWS;
         assert_eq!(Some(keys.len()), blocks.len().checked_mul(BLOCK_ROWS), "sixteen keys for each block");
+        self.check(query, blocks, self.block_bytes());
         let Bytes::Narrow(bytes) = &query.bytes else { panic!("a wide query, which is for rows") };
         let mut stretch = self.stretch();
         for (i, keys) in keys.chunks_mut(STRETCH).enumerate() {
@@ -271,29 +303,39 @@ impl SqQuery {
     /// - COSINE: `step * h * d / (abs(q) * abs(x^)) + 2 * e / abs(x^)`, as the unit vectors of `x` and `x^ = m + r^`
     ///   are no further apart than the last term;
     ///
-    /// and a part for the rounding of factors and sums in f32.
+    /// and a part for the rounding of factors and sums in f32, and for what is too small for f32. A key that is
+    /// infinite or NaN has no bound, which is to say infinity. The cosine with a row whose square is subnormal may be
+    /// anything, so its bound is 2.
     pub fn bound(&self, key: f32, factors: SqFactors) -> f32 {
         /// A unit in the last place of f32, relative, with room for the dozen operations of a key.
         const ROUNDING: f64 = 16.0 / (1 << 24) as f64;
+        /// The least subnormal f32. A number that is rounded to f32 is off by half of it at most, where it is small.
+        const TINY: f64 = 1.0 / (1u128 << 75) as f64 / (1u128 << 74) as f64;
+        if !key.is_finite() {
+            return f32::INFINITY;
+        }
         let (min, step, square) =
             (f64::from(factors.range.min), f64::from(factors.range.step), f64::from(factors.square).max(0.0));
         let (top, dim) = (self.top, self.dim as f64);
         let span = min.abs() + step * top;
         // Half a step, and what the residual and its place on the grid lose in f32.
-        let half = 0.5001 * step + ROUNDING * (span + self.mean_largest);
+        let half = 0.5001 * step + ROUNDING * (span + self.mean_largest) + (top + 1.0) * TINY;
         let query_part = step * 0.5 * top * self.loss;
         let product_size = span * (self.magnitudes + self.loss) * 2.0 + self.mean_product.abs();
+        // Four factors of the grid and four products with it may be too small.
+        let product_rounding = ROUNDING * product_size + 4.0 * TINY * (1.0 + span);
         let off = half * dim.sqrt();
         let bound = match self.metric {
             Metric::L2 => {
-                let rounding = ROUNDING * (self.length * self.length + square + 2.0 * product_size);
+                let rounding = ROUNDING * (self.length * self.length + square) + 2.0 * product_rounding + dim * TINY;
                 let distance = (f64::from(key) + 2.0 * query_part + rounding).max(0.0).sqrt();
                 2.0 * query_part + 2.0 * off * distance + off * off + rounding
             }
             Metric::Cosine => {
                 let lengths = self.length * square.sqrt();
-                if lengths > 0.0 {
-                    let product = query_part + ROUNDING * product_size;
+                // A subnormal square has lost the digits that the row's length is computed from.
+                if lengths > 0.0 && square >= f64::from(f32::MIN_POSITIVE) {
+                    let product = query_part + product_rounding;
                     (product / lengths + 2.0 * off / square.sqrt() + ROUNDING).min(2.0)
                 } else {
                     2.0
@@ -305,7 +347,7 @@ impl SqQuery {
             | Metric::Tanimoto
             | Metric::Substructure
             | Metric::Superstructure
-            | Metric::MhJaccard => query_part + half * self.magnitudes + ROUNDING * product_size,
+            | Metric::MhJaccard => query_part + half * self.magnitudes + product_rounding + dim * TINY,
         };
         (bound as f32).next_up()
     }

@@ -1,5 +1,5 @@
 //! Estimated keys against exact ones in f64, on every instruction set of this CPU.
-use super::{SqCodec, SqError, SqGrid, SqParams, SqRange};
+use super::{SqCodec, SqError, SqFactors, SqGrid, SqParams, SqQuery, SqRange};
 use crate::{
     ISAS, METRICS, Metric, Rows,
     codes::dot::{BLOCK_ROWS, Records},
@@ -248,4 +248,126 @@ fn what_cannot_be_is_refused() {
     assert_eq!(codec.encode(&[3e38, -3e38], &mut record).unwrap_err(), SqError::TooLarge);
     assert_eq!(codec.prepare_rows(&[f32::NAN, 0.0]).unwrap_err(), SqError::NotFinite { position: 0 });
     assert_eq!(codec.prepare_blocks(&[3e38, 0.0]).unwrap_err(), SqError::TooLarge);
+}
+
+/// Keys of rows and blocks against f64, for data that f32 has trouble with.
+#[test]
+fn bounds_hold_at_the_ends_of_f32_and_far_from_the_origin() {
+    let mut rng = Rng::new(15);
+    let count = 20;
+    for (dim, scale, shift) in [
+        (33, 1e-18, 0.0),
+        (33, 3e-19, 1.0),
+        (100, 1e-20, 0.0),
+        (100, 1e-25, 0.0),
+        (7, 1e-38, 0.0),
+        (33, 1e-43, 0.0),
+        (100, 1e15, 0.0),
+        (100, 1e17, 1.0),
+        (33, 1.0, 1e4),
+        (768, 0.01, 300.0),
+        (100, 1e-30, 1.0),
+    ] {
+        for query_scale in [1.0, 1e-6, 1e-25] {
+            let mut vectors = |count: usize, scale: f32| -> Vec<f32> {
+                (0..count * dim).map(|_| (rng.normal() + shift) * scale).collect()
+            };
+            let (values, query) = (vectors(count, scale), vectors(1, (scale * query_scale).max(1e-42)));
+            let rows = Rows::new(&values, dim).unwrap();
+            for (metric, bits) in ISSUED.into_iter().flat_map(|metric| [4, 6, 8].map(|bits| (metric, bits))) {
+                for grid in [SqGrid::PerVector, SqGrid::Uniform { trim: 0.0 }] {
+                    let codec = SqCodec::new(SqParams::train(metric, bits, grid, rows).unwrap()).unwrap();
+                    let encoded = Encoded::new(&codec, rows);
+                    let forms = [codec.prepare_rows(&query), codec.prepare_rows_wide(&query)];
+                    for form in forms.into_iter().filter_map(Result::ok) {
+                        let mut keys = vec![f32::NAN; count];
+                        codec.rows(&form, encoded.records(&codec), &mut keys);
+                        for (i, row) in rows.iter().enumerate().filter(|(i, _)| encoded.clamped[*i] == 0) {
+                            let factors = codec.factors(encoded.records(&codec).record(i, codec.record_bytes()));
+                            let off = (f64::from(keys[i]) - exact(metric, &query, row)).abs();
+                            let bound = f64::from(form.bound(keys[i], factors));
+                            let what = format!("{metric} {bits} {grid:?} dim {dim} {scale} + {shift} by {query_scale}");
+                            assert!(off <= bound, "{what}: {off} above {bound}, key {}", keys[i]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_that_overflowed_has_no_bound() {
+    let values: Vec<f32> = (0..8).map(|i| if i < 4 { 9e18 } else { -9e18 }).collect();
+    let rows = Rows::new(&values, 4).unwrap();
+    let codec = SqCodec::new(SqParams::train(Metric::L2, 8, SqGrid::PerVector, rows).unwrap()).unwrap();
+    let factors = SqFactors { range: SqRange { min: 1e19, step: 0.0 }, square: 3e38 };
+    let query = codec.prepare_rows(rows.row(0)).unwrap();
+    for key in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        assert_eq!(query.bound(key, factors), f32::INFINITY);
+    }
+}
+
+/// A codec of two rows of ten components, the query of the first, and its records.
+fn small() -> (SqCodec, SqQuery, Vec<u8>) {
+    let values = sample(&mut Rng::new(16), 2, 10);
+    let params = SqParams::train(Metric::L2, 8, SqGrid::PerVector, Rows::new(&values, 10).unwrap()).unwrap();
+    let codec = SqCodec::new(params).unwrap();
+    let query = codec.prepare_rows(&values[..10]).unwrap();
+    let data = vec![0; 40 * codec.block_bytes()];
+    (codec, query, data)
+}
+
+#[test]
+#[should_panic(expected = "bytes that are")]
+fn records_that_overlap_are_refused() {
+    let (codec, query, data) = small();
+    // Enough for the codes, but not for the factors.
+    codec.rows(&query, Records::new(&data, codec.factors_at(), 3), &mut [0.0; 3]);
+}
+
+#[test]
+#[should_panic(expected = "bytes that are")]
+fn records_that_overlap_are_refused_when_gathered() {
+    let (codec, query, data) = small();
+    codec.gather(&query, Records::new(&data, codec.record_bytes() - 1, 3), &[0, 2], &mut [0.0; 2]);
+}
+
+#[test]
+#[should_panic(expected = "bytes that are")]
+fn blocks_that_overlap_are_refused() {
+    let (codec, _, data) = small();
+    let query = codec.prepare_blocks(&[1.0; 10]).unwrap();
+    codec.blocks(&query, Records::new(&data, codec.block_bytes() - 1, 2), &mut [0.0; 32]);
+}
+
+#[test]
+#[should_panic(expected = "the last record has")]
+fn a_last_record_without_its_factors_is_refused() {
+    let (codec, query, data) = small();
+    let (stride, codes) = (codec.record_bytes(), codec.factors_at());
+    codec.rows(&query, Records::new(&data[..stride + codes], stride, 2), &mut [0.0; 2]);
+}
+
+#[test]
+fn queries_of_other_quantizers_are_refused() {
+    let (codec, query, data) = small();
+    let run = |params: SqParams| {
+        let codec = SqCodec::new(params).unwrap();
+        let records = Records::new(&data, codec.record_bytes(), 2);
+        std::panic::catch_unwind(|| codec.rows(&query, records, &mut [0.0; 2])).is_ok()
+    };
+    let params = codec.params();
+    assert!(run(params.clone()), "the same parameters are the same quantizer");
+    assert!(codecs(params).len() == 1 || codecs(params).windows(2).all(|two| two[0].fingerprint == two[1].fingerprint));
+    let mut mean = params.mean.clone();
+    mean[9] += 1.0;
+    assert!(!run(SqParams { mean, ..params.clone() }));
+    assert!(!run(SqParams { metric: Metric::Ip, ..params.clone() }));
+    assert!(!run(SqParams { bits: 4, ..params.clone() }));
+    assert!(!run(SqParams { range: Some(SqRange { min: 0.0, step: 0.0 }), ..params.clone() }));
+    let mut zero = SqParams { mean: vec![0.0; 10], ..params.clone() };
+    let fingerprint = zero.fingerprint();
+    zero.mean[3] = -0.0;
+    assert_eq!(zero.fingerprint(), fingerprint, "equal parameters");
 }
