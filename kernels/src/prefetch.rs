@@ -4,7 +4,8 @@
 /// short (256 to 512 bytes), 24 take a fifth to a third less time than 8; where they are long it makes no difference.
 pub(crate) const AHEAD: usize = 24;
 
-const LINE_BYTES: usize = 64;
+/// Bytes of a cache line.
+pub(crate) const LINE_BYTES: usize = 64;
 
 /// Lines of a row asked for at most; the hardware's own prefetcher has found the stream by then. Measured as above: 8
 /// are best or within a hundredth of it, and asking for every line of 768 or 1536 `f32` costs a quarter to two thirds
@@ -53,7 +54,7 @@ pub(crate) fn lines(from: *const u8, count: usize) {
 
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn line(address: *const u8) {
+pub(crate) fn line(address: *const u8) {
     use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
     // SAFETY: SSE belongs to the architecture, and a prefetch of any address is harmless.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
@@ -61,7 +62,7 @@ fn line(address: *const u8) {
 
 #[cfg(target_arch = "aarch64")]
 #[inline(always)]
-fn line(address: *const u8) {
+pub(crate) fn line(address: *const u8) {
     // SAFETY: a prefetch of any address is harmless; it writes no register and no memory.
     unsafe {
         std::arch::asm!("prfm pldl1keep, [{}]", in(reg) address, options(nostack, preserves_flags, readonly));
@@ -70,4 +71,4 @@ fn line(address: *const u8) {
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 #[inline(always)]
-fn line(_address: *const u8) {}
+pub(crate) fn line(_address: *const u8) {}

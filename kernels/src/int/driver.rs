@@ -9,12 +9,21 @@
 use super::{
     finish,
     kit::Kit,
-    ops::{Both, Dot, Exact, Gap, Op, Squares, Three},
+    ops::{Bias, Both, Dot, Exact, Gap, Op, Squares, Three},
 };
 use crate::{metric::Metric, prefetch};
 
+/// How far ahead memory is asked for, in bytes. Where a line takes many instructions few misses are under way at a time:
+/// measured on Zen 5 out of the caches, asking for memory makes squares 1.3 times as fast with AVX-512 and twice as fast
+/// with AVX2, with 4 or 16 KiB a little less. Products by whole lines gain nothing.
+const AHEAD: usize = 8192;
+
+/// Rows of no more bytes than this are likely to be in the first-level cache and are not asked for.
+const CACHED_BYTES: usize = 40 << 10;
+
 /// The sums of at most [`CHUNK`](super::kit::CHUNK) units, of which `UNROLL` registers at once go into sums of their
-/// own.
+/// own. If `ahead`, as many lines are asked for as are read, in the order of their addresses; the rows follow each other
+/// then.
 ///
 /// # Safety
 /// The instruction set is available, and `query` and each row have `dim` readable values.
@@ -23,6 +32,7 @@ unsafe fn block<K: Kit, O: Op<K, OUT>, const OUT: usize, const R: usize, const U
     query: *const u8,
     rows: [*const u8; R],
     dim: usize,
+    ahead: bool,
 ) -> [[i32; R]; OUT] {
     // SAFETY: the instruction set is available; whole registers are loaded while they end by `dim`, then the rest of
     // one at most, which has the `at` values before it.
@@ -35,6 +45,9 @@ unsafe fn block<K: Kit, O: Op<K, OUT>, const OUT: usize, const R: usize, const U
                 let units = O::query(K::load(query.add(at + i * K::STEP)));
                 let mut row = 0;
                 while row < R {
+                    if ahead && ((i * R + row) * K::STEP).is_multiple_of(prefetch::LINE_BYTES) {
+                        prefetch::line(rows[0].wrapping_add(at * R + (i * R + row) * K::STEP + AHEAD));
+                    }
                     sums[row][i] = O::step(sums[row][i], units, K::load(rows[row].add(at + i * K::STEP)));
                     row += 1;
                 }
@@ -96,7 +109,7 @@ unsafe fn finish_block<K: Kit, O: Op<K, OUT>, const OUT: usize, const R: usize, 
     }
 }
 
-/// The sums of at most [`CHUNK`](super::kit::CHUNK) units in `f64`.
+/// [`block`], in `f64`.
 ///
 /// # Safety
 /// As [`block`].
@@ -105,9 +118,10 @@ unsafe fn sums<K: Kit, O: Op<K, OUT>, const OUT: usize, const R: usize, const UN
     query: *const u8,
     rows: [*const u8; R],
     dim: usize,
+    ahead: bool,
 ) -> [[f64; R]; OUT] {
     // SAFETY: passed on to the caller.
-    let totals = unsafe { block::<K, O, OUT, R, UNROLL>(query, rows, dim) };
+    let totals = unsafe { block::<K, O, OUT, R, UNROLL>(query, rows, dim, ahead) };
     let mut sums = [[0.0; R]; OUT];
     let mut i = 0;
     while i < OUT {
@@ -132,13 +146,13 @@ pub(super) unsafe fn pair<K: Kit>(metric: Metric, a: *const u8, b: *const u8, di
     // SAFETY: passed on to the caller.
     unsafe {
         if matches!(metric, Metric::L2) {
-            let [[gap]] = sums::<K, Gap, 1, 1, 4>(a, [b], dim);
+            let [[gap]] = sums::<K, Gap, 1, 1, 4>(a, [b], dim, false);
             gap as f32
         } else if matches!(metric, Metric::Cosine) {
-            let [[cross], [a_square], [b_square]] = sums::<K, Three, 3, 1, 2>(a, [b], dim);
+            let [[cross], [a_square], [b_square]] = sums::<K, Three, 3, 1, 2>(a, [b], dim, false);
             finish::key(metric, cross, finish::side(metric, a_square), finish::side(metric, b_square))
         } else {
-            let [[cross], _] = sums::<K, Exact, 2, 1, 4>(a, [b], dim);
+            let [[cross], _] = sums::<K, Exact, 2, 1, 4>(a, [b], dim, false);
             finish::ip(cross)
         }
     }
@@ -151,7 +165,7 @@ pub(super) unsafe fn pair<K: Kit>(metric: Metric, a: *const u8, b: *const u8, di
 #[inline(always)]
 pub(super) unsafe fn squares<K: Kit>(row: *const u8, dim: usize) -> [i32; 2] {
     // SAFETY: passed on to the caller.
-    let [[square], [bias]] = unsafe { block::<K, Squares, 2, 1, 2>(row, [row], dim) };
+    let [[square], [bias]] = unsafe { block::<K, Squares, 2, 1, 2>(row, [row], dim, false) };
     [square, bias]
 }
 
@@ -166,30 +180,39 @@ unsafe fn with_squares<K: Kit>(
     [side, bias]: [f64; 2],
     rows: [*const u8; 4],
     dim: usize,
+    ahead: bool,
 ) -> [f32; 4] {
     // SAFETY: passed on to the caller.
     unsafe {
         if K::DIRECT && matches!(metric, Metric::L2) {
-            let [[a, b, c, d]] = sums::<K, Gap, 1, 4, 1>(query, rows, dim);
+            let [[a, b, c, d]] = sums::<K, Gap, 1, 4, 1>(query, rows, dim, ahead);
             return [a as f32, b as f32, c as f32, d as f32];
         }
-        let [cross, squares] = sums::<K, Both, 2, 4, 1>(query, rows, dim);
+        let [cross, squares] = sums::<K, Both, 2, 4, 1>(query, rows, dim, ahead);
         finish::four(metric, cross, bias, side, finish::sides(metric, squares))
     }
 }
 
-/// The keys of `R` rows, by inner product.
+/// The keys of `R` rows, by inner product. All in 32 bits, in which both the sums and the bias fit.
 ///
 /// # Safety
 /// As [`block`].
 #[inline(always)]
-unsafe fn products<K: Kit, const R: usize>(query: *const u8, bias: f64, rows: [*const u8; R], dim: usize) -> [f32; R] {
+unsafe fn products<K: Kit, const R: usize>(
+    query: *const u8,
+    bias: i32,
+    rows: [*const u8; R],
+    dim: usize,
+    ahead: bool,
+) -> [f32; R] {
     // SAFETY: passed on to the caller.
-    let [cross] = unsafe { sums::<K, Dot, 1, R, 1>(query, rows, dim) };
+    let [cross] = unsafe { block::<K, Dot, 1, R, 1>(query, rows, dim, ahead && K::STEP < prefetch::LINE_BYTES) };
+    // A power of two, so that this is exact.
+    let unit = 1.0 / (1u32 << K::SHIFT) as f32;
     let mut keys = [0.0; R];
     let mut row = 0;
     while row < R {
-        keys[row] = finish::ip(cross[row] - bias);
+        keys[row] = 0.0 - (cross[row].wrapping_sub(bias)) as f32 * unit;
         row += 1;
     }
     keys
@@ -256,8 +279,9 @@ impl Targets {
 /// The largest group of rows that [`many`] writes the keys of.
 pub(super) const GROUP: usize = 8;
 
-/// The keys of a query with some rows of at most a chunk, from its [`finish::side`] and bias. The last group of rows
-/// ends at the last row and begins among those of the one before.
+/// The keys of a query with some rows of at most a chunk: by inner product, which needs nothing of the query beside it,
+/// `R` rows at a time, else four, from the query's [`finish::side`] and bias. The last group of rows ends at the last
+/// row and begins among those of the one before.
 ///
 /// # Safety
 /// The instruction set is available, `query` has `dim` readable values, as has each of the rows, of which there is
@@ -273,20 +297,25 @@ pub(super) unsafe fn many<K: Kit, const R: usize>(
     const {
         assert!(R <= GROUP);
     }
+    let ahead = to.ids.is_null() && to.count * to.dim > CACHED_BYTES;
     let mut first = 0;
     // SAFETY: passed on to the caller; every position asked for is below `count`.
     unsafe {
         if matches!(metric, Metric::Ip) {
+            let mut bias = 0;
+            if K::BIASED {
+                [[bias]] = block::<K, Bias, 1, 1, 2>(query, [query], to.dim, false);
+            }
             while first < to.count {
                 let start = first.min(to.count.saturating_sub(R));
-                let group = products::<K, R>(query, of_query[1], to.group::<R>(start), to.dim);
+                let group = products::<K, R>(query, bias, to.group::<R>(start), to.dim, ahead);
                 keys.add(start).cast::<[f32; R]>().write_unaligned(group);
                 first += R;
             }
         } else {
             while first < to.count {
                 let start = first.min(to.count.saturating_sub(4));
-                let group = with_squares::<K>(metric, query, of_query, to.group::<4>(start), to.dim);
+                let group = with_squares::<K>(metric, query, of_query, to.group::<4>(start), to.dim, ahead);
                 keys.add(start).cast::<[f32; 4]>().write_unaligned(group);
                 first += 4;
             }

@@ -76,6 +76,29 @@ impl<K: Kit> Op<K, 1> for Dot {
     }
 }
 
+/// The bias of a vector; the row is the same vector.
+pub(super) struct Bias;
+
+impl<K: Kit> Op<K, 1> for Bias {
+    type Query = ();
+    const SHIFT: u32 = 0;
+    sums!(1);
+
+    #[inline(always)]
+    unsafe fn query(_units: K::Bytes) {}
+
+    #[inline(always)]
+    unsafe fn step([bias]: [K::Sum; 1], (): (), row: K::Bytes) -> [K::Sum; 1] {
+        // SAFETY: the caller's duty.
+        unsafe { [K::bias(bias, row)] }
+    }
+
+    #[inline(always)]
+    unsafe fn outputs(sums: [K::Sum; 1]) -> [K::Sum; 1] {
+        sums
+    }
+}
+
 /// The products, with the query's bias, and the squares of the row.
 pub(super) struct Both;
 

@@ -61,7 +61,7 @@ impl Parts {
     /// # Safety
     /// `query` has `dim` readable values, as has each of the rows, and `keys` has room for `count`.
     pub(super) unsafe fn many(&self, metric: Metric, query: *const u8, to: &Targets, keys: *mut f32) {
-        let unneeded = (matches!(metric, Metric::Ip) && !self.biased) || (matches!(metric, Metric::L2) && self.direct);
+        let unneeded = matches!(metric, Metric::Ip) || (matches!(metric, Metric::L2) && self.direct);
         if to.count == 0 {
             return;
         }

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     codes::dot::{self, BLOCK_ROWS, Query8, Query16, Records},
     metric::Metric,
+    prefetch,
 };
 
 /// A query made ready for one arrangement of records.
@@ -179,6 +180,10 @@ impl SqCodec {
             let first = i * STRETCH;
             stretch.len = keys.len();
             let part = records.slice(first, keys.len());
+            // The products leave the factors out, which would all be missed at once when they are read afterwards.
+            for row in 0..part.len() {
+                prefetch::line(part.data().as_ptr().wrapping_add(row * part.stride() + self.factors_at()));
+            }
             match &query.bytes {
                 Bytes::Narrow(bytes) => self.row.rows(bytes, part, &mut stretch.high[..keys.len()]),
                 Bytes::Wide(bytes) => {
