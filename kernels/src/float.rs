@@ -21,7 +21,7 @@
 //! |---|---|---|
 //! | all that share their bits | `d / 64 + 12` | `(d + 1) 2^-149` |
 //! | AVX512BF16, NEONBF16 | `d / 16 + 16` | `(2 d + 64) 2^-126`, and products with subnormal components |
-//! | AVX512FP16 | `(d / 128 + 5) 2^13` | `d 2^-25`; overflow from 65504 on |
+//! | AVX512FP16 | `d / 64 + 12 + 2^14 + 2^3` | `(d + 1) 2^-149`; a difference past 65504 is infinite |
 //!
 //! VDPBF16PS rounds to nearest, as if `n` were `d / 64 + 12`; BFDOT rounds to odd, twice in an instruction. Both take
 //! subnormal components, products and sums as zero. The bounds hold while no sum overflows; a cosine also needs squares
@@ -64,9 +64,6 @@ use crate::{
 
 /// A number of which a register of lanes of `f32` is loaded in order.
 pub(crate) trait Float: Number {
-    /// Bytes ahead that long streams of rows are asked for, 0 where the hardware's own prefetching is enough.
-    const STREAM_AHEAD: usize = 0;
-
     /// Loads a full register of lanes.
     ///
     /// # Safety

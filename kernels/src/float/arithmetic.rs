@@ -22,20 +22,33 @@ pub(crate) trait Arithmetic {
     /// What is stored.
     type Stored: Number;
 
-    /// A register of stored values.
+    /// What the query is given as.
+    type Query: Copy;
+
+    /// A register of values.
     type Packed: Copy;
 
     /// The running sums of one packed register.
     type Sum: Copy;
 
-    /// Stored values in a packed register.
+    /// The 64 lanes of a sum, folded onto those of one register.
+    type Lane: Lane;
+
+    /// Values in a packed register.
     const WIDTH: usize;
 
     /// Whether [`Arithmetic::key`] needs the squared lengths; if not, they are passed as 0.
     const SQUARES: bool;
 
-    /// Bytes ahead that long streams of rows are asked for, 0 where the hardware's own prefetching is enough.
-    const STREAM_AHEAD: usize = 0;
+    /// Whether the query has to be made ready by [`Arithmetic::prepare`].
+    const PREPARES: bool = false;
+
+    /// Whether consecutive rows from the second-level cache are best taken one at a time too, see
+    /// [`super::driver::many`].
+    const IN_ORDER: bool = false;
+
+    /// Bytes ahead that a stream of rows is asked for, 0 where the hardware's own prefetching is enough.
+    const AHEAD: usize;
 
     /// All sums zero.
     ///
@@ -56,69 +69,92 @@ pub(crate) trait Arithmetic {
     /// The instruction set is available, `count` is at least 1, and `count` values are readable at `from`.
     unsafe fn load_up_to(from: *const Self::Stored, count: usize) -> Self::Packed;
 
+    /// As [`Arithmetic::load`], of the query.
+    ///
+    /// # Safety
+    /// The same.
+    unsafe fn load_query(from: *const Self::Query) -> Self::Packed;
+
+    /// As [`Arithmetic::load_up_to`], of the query.
+    ///
+    /// # Safety
+    /// The same.
+    unsafe fn load_query_up_to(from: *const Self::Query, count: usize) -> Self::Packed;
+
+    /// Makes a query ready, where [`Arithmetic::PREPARES`] asks for it.
+    ///
+    /// # Safety
+    /// The instruction set is available, `dim` values are readable at `from`, and as many, rounded up to a multiple of
+    /// `WIDTH`, may be written at `to`.
+    #[inline(always)]
+    unsafe fn prepare(_from: *const Self::Stored, _dim: usize, _to: *mut Self::Query) {}
+
     /// Adds the terms of two registers.
     fn step(sum: Self::Sum, a: Self::Packed, b: Self::Packed) -> Self::Sum;
 
     /// Adds the squares of a register.
     fn square(sum: Self::Sum, a: Self::Packed) -> Self::Sum;
 
-    /// The total of each set of columns.
-    fn totals<const COLUMNS: usize, const N: usize>(columns: &[[Self::Sum; COLUMNS]; N]) -> [f32; N];
+    /// Folds the sums of all columns onto the lanes of one register.
+    fn fold(columns: &[Self::Sum]) -> Self::Lane;
 
     /// The key, from the totals.
     fn key(sum: f32, query_square: f32, row_square: f32) -> f32;
 }
 
-/// The totals of `N` sets of lanes, four at a time where there are four.
+/// The total of each register, four at a time where there are four.
 #[inline(always)]
-pub(super) fn totals<L: Lane, const SPLIT: bool, const COLUMNS: usize, const N: usize>(
-    columns: &[[L; COLUMNS]; N],
-) -> [f32; N] {
-    let mut flat: [&[L]; N] = [&[]; N];
-    for i in 0..N {
-        flat[i] = &columns[i];
-    }
-    flat_totals::<L, SPLIT, N>(flat)
-}
-
-/// As [`totals`], where each column is two registers.
-#[inline(always)]
-pub(super) fn pair_totals<L: Lane, const SPLIT: bool, const COLUMNS: usize, const N: usize>(
-    columns: &[[[L; 2]; COLUMNS]; N],
-) -> [f32; N] {
-    let mut flat: [&[L]; N] = [&[]; N];
-    for i in 0..N {
-        flat[i] = columns[i].as_flattened();
-    }
-    flat_totals::<L, SPLIT, N>(flat)
-}
-
-#[inline(always)]
-fn flat_totals<L: Lane, const SPLIT: bool, const N: usize>(columns: [&[L]; N]) -> [f32; N] {
+pub(super) fn totals<L: Lane, const N: usize>(folded: &[L; N]) -> [f32; N] {
     let mut sums = [0.0; N];
     let mut i = 0;
     while i + 4 <= N {
-        let four = [columns[i], columns[i + 1], columns[i + 2], columns[i + 3]];
-        sums[i..i + 4].copy_from_slice(&L::totals::<SPLIT>(four));
+        let four = [folded[i], folded[i + 1], folded[i + 2], folded[i + 3]];
+        sums[i..i + 4].copy_from_slice(&L::totals(four));
         i += 4;
     }
     while i < N {
-        sums[i] = L::total::<SPLIT>(columns[i]);
+        sums[i] = folded[i].total();
         i += 1;
     }
     sums
 }
 
-/// Every value is widened to a lane of `f32`, in order: component `i` of a stride goes into virtual lane `i`.
-pub(super) struct Wide<I, E, M>(PhantomData<(I, E, M)>);
+/// [`totals`] of two sets, of which a pair of each makes four.
+#[inline(always)]
+pub(super) fn totals_of_two<L: Lane, const N: usize>(a: &[L; N], b: &[L; N]) -> [[f32; N]; 2] {
+    let mut sums = [[0.0; N]; 2];
+    let mut i = 0;
+    while i + 2 <= N {
+        [sums[0][i], sums[0][i + 1], sums[1][i], sums[1][i + 1]] = L::totals([a[i], a[i + 1], b[i], b[i + 1]]);
+        i += 2;
+    }
+    while i < N {
+        (sums[0][i], sums[1][i]) = (a[i].total(), b[i].total());
+        i += 1;
+    }
+    sums
+}
 
-impl<I: Isa, E: Float, M: Op> Arithmetic for Wide<I, E, M> {
+/// Every value is widened to a lane of `f32`, in order: component `i` of a stride goes into virtual lane `i`. The query
+/// is given as `T`: as stored, or as `f32` to widen it once for many rows.
+pub(super) struct Wide<I, E, M, T = E>(PhantomData<(I, E, M, T)>);
+
+impl<I: Isa, E: Float, M: Op, T: Float> Arithmetic for Wide<I, E, M, T> {
     type Stored = E;
+    type Query = T;
     type Packed = I::F32;
     type Sum = I::F32;
+    type Lane = I::F32;
     const WIDTH: usize = I::LANES;
     const SQUARES: bool = M::SQUARES;
-    const STREAM_AHEAD: usize = E::STREAM_AHEAD;
+    const PREPARES: bool = size_of::<T>() != size_of::<E>();
+    // A load is a whole line, of which there is enough to do while the next one comes.
+    const IN_ORDER: bool = M::SQUARES && I::LANES * size_of::<E>() == 64;
+    const AHEAD: usize = match size_of::<E>() {
+        2 => 8 << 10,
+        _ if M::SQUARES => 0,
+        _ => 4 << 10,
+    };
 
     #[inline(always)]
     unsafe fn zero() -> I::F32 {
@@ -139,6 +175,31 @@ impl<I: Isa, E: Float, M: Op> Arithmetic for Wide<I, E, M> {
     }
 
     #[inline(always)]
+    unsafe fn load_query(from: *const T) -> I::F32 {
+        // SAFETY: the caller's duty.
+        unsafe { T::load::<I>(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_query_up_to(from: *const T, count: usize) -> I::F32 {
+        // SAFETY: the caller's duty.
+        unsafe { T::load_up_to::<I>(from, count) }
+    }
+
+    #[inline(always)]
+    unsafe fn prepare(from: *const E, dim: usize, to: *mut T) {
+        let mut at = 0;
+        while at < dim {
+            // SAFETY: `at` is below `dim`, and a register more may be written; `T` is `f32`, see `PREPARES`.
+            unsafe {
+                let lanes = E::load_up_to::<I>(from.add(at), dim - at);
+                to.add(at).cast::<I::F32>().write_unaligned(lanes);
+            }
+            at += I::LANES;
+        }
+    }
+
+    #[inline(always)]
     fn step(sum: I::F32, a: I::F32, b: I::F32) -> I::F32 {
         M::step(sum, a, b)
     }
@@ -149,8 +210,8 @@ impl<I: Isa, E: Float, M: Op> Arithmetic for Wide<I, E, M> {
     }
 
     #[inline(always)]
-    fn totals<const COLUMNS: usize, const N: usize>(columns: &[[I::F32; COLUMNS]; N]) -> [f32; N] {
-        totals::<I::F32, false, COLUMNS, N>(columns)
+    fn fold(columns: &[I::F32]) -> I::F32 {
+        I::F32::fold::<false>(columns)
     }
 
     #[inline(always)]
@@ -166,11 +227,13 @@ pub(super) struct Split<I, M>(PhantomData<(I, M)>);
 
 impl<I: Isa, M: Op> Arithmetic for Split<I, M> {
     type Stored = Bf16;
+    type Query = Bf16;
     type Packed = [I::F32; 2];
     type Sum = [I::F32; 2];
+    type Lane = I::F32;
     const WIDTH: usize = 2 * I::LANES;
     const SQUARES: bool = M::SQUARES;
-    const STREAM_AHEAD: usize = 8 << 10;
+    const AHEAD: usize = 4 << 10;
 
     #[inline(always)]
     unsafe fn zero() -> Self::Sum {
@@ -191,6 +254,18 @@ impl<I: Isa, M: Op> Arithmetic for Split<I, M> {
     }
 
     #[inline(always)]
+    unsafe fn load_query(from: *const Bf16) -> Self::Packed {
+        // SAFETY: the caller's duty.
+        unsafe { I::load_bf16(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_query_up_to(from: *const Bf16, count: usize) -> Self::Packed {
+        // SAFETY: the caller's duty.
+        unsafe { I::load_up_to_bf16(from, count) }
+    }
+
+    #[inline(always)]
     fn step(sum: Self::Sum, a: Self::Packed, b: Self::Packed) -> Self::Sum {
         [M::step(sum[0], a[0], b[0]), M::step(sum[1], a[1], b[1])]
     }
@@ -201,8 +276,8 @@ impl<I: Isa, M: Op> Arithmetic for Split<I, M> {
     }
 
     #[inline(always)]
-    fn totals<const COLUMNS: usize, const N: usize>(columns: &[[Self::Sum; COLUMNS]; N]) -> [f32; N] {
-        pair_totals::<I::F32, true, COLUMNS, N>(columns)
+    fn fold(columns: &[Self::Sum]) -> I::F32 {
+        I::F32::fold::<true>(columns.as_flattened())
     }
 
     #[inline(always)]

@@ -29,6 +29,7 @@ const LANES: usize = 8;
 pub(super) struct Avx2;
 
 #[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
 pub(super) struct F32x8(__m256);
 
 impl F32x8 {
@@ -49,12 +50,11 @@ impl F32x8 {
         first.add(second)
     }
 
+    /// Eight lanes onto four.
     #[inline(always)]
-    fn fold4<const SPLIT: bool>(columns: &[Self]) -> __m128 {
-        // Each sum of sixteen is a low and a high register.
-        let sum = Self::fold_part::<SPLIT>(columns, 0).add(Self::fold_part::<SPLIT>(columns, 1)).0;
+    fn fold4(self) -> __m128 {
         // SAFETY: a value of `F32x8` proves the instruction set.
-        unsafe { _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps::<1>(sum)) }
+        unsafe { _mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0)) }
     }
 }
 
@@ -78,16 +78,19 @@ impl Lane for F32x8 {
     }
 
     #[inline(always)]
-    fn total<const SPLIT: bool>(columns: &[Self]) -> f32 {
-        super::sse::total(Self::fold4::<SPLIT>(columns))
+    fn fold<const SPLIT: bool>(columns: &[Self]) -> Self {
+        // Each sum of sixteen is a low and a high register.
+        Self::fold_part::<SPLIT>(columns, 0).add(Self::fold_part::<SPLIT>(columns, 1))
     }
 
     #[inline(always)]
-    fn totals<const SPLIT: bool>(four: [&[Self]; 4]) -> [f32; 4] {
-        let [a, b, c, d] = four;
-        let folded =
-            [Self::fold4::<SPLIT>(a), Self::fold4::<SPLIT>(b), Self::fold4::<SPLIT>(c), Self::fold4::<SPLIT>(d)];
-        super::sse::totals(folded)
+    fn total(self) -> f32 {
+        super::sse::total(self.fold4())
+    }
+
+    #[inline(always)]
+    fn totals([a, b, c, d]: [Self; 4]) -> [f32; 4] {
+        super::sse::totals([a.fold4(), b.fold4(), c.fold4(), d.fold4()])
     }
 }
 
@@ -173,17 +176,17 @@ unsafe fn first_u16(from: *const u16, count: usize) -> __m128i {
 cells!(["avx2", "fma", "f16c"]);
 
 pub(super) const fn plain<M: Op, E: Float>() -> Cell<E> {
-    cell::<Wide<Avx2, E, M>, Wide<Avx2, E, Ip>, 8, 8, 8, 4, 2, 2, 4, 1>()
+    cell::<Wide<Avx2, E, M>, Wide<Avx2, E, M, f32>, Wide<Avx2, E, Ip>, 8, 8, 8, 4, 2, 2, 4, 1>()
 }
 
 pub(super) const fn squares<M: Op, E: Float>() -> Cell<E> {
-    cell::<Wide<Avx2, E, M>, Wide<Avx2, E, Ip>, 8, 4, 8, 4, 1, 2, 4, 1>()
+    cell::<Wide<Avx2, E, M>, Wide<Avx2, E, M, f32>, Wide<Avx2, E, Ip>, 8, 4, 8, 4, 1, 2, 4, 1>()
 }
 
 pub(super) const fn plain_bf16<M: Op>() -> Cell<Bf16> {
-    cell::<Split<Avx2, M>, Split<Avx2, Ip>, 4, 4, 4, 4, 1, 2, 2, 1>()
+    cell::<Split<Avx2, M>, Split<Avx2, M>, Split<Avx2, Ip>, 4, 4, 4, 4, 1, 2, 2, 1>()
 }
 
 pub(super) const fn squares_bf16<M: Op>() -> Cell<Bf16> {
-    cell::<Split<Avx2, M>, Split<Avx2, Ip>, 4, 1, 4, 2, 1, 2, 1, 1>()
+    cell::<Split<Avx2, M>, Split<Avx2, M>, Split<Avx2, Ip>, 4, 1, 4, 2, 1, 2, 1, 1>()
 }

@@ -24,6 +24,7 @@ use crate::{
 pub(super) struct Avx512;
 
 #[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
 pub(super) struct F32x16(pub(super) __m512);
 
 impl F32x16 {
@@ -35,12 +36,6 @@ impl F32x16 {
             let odd = _mm512_and_si512(bits, _mm512_set1_epi32(0xffff_0000_u32.cast_signed()));
             [Self(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(bits))), Self(_mm512_castsi512_ps(odd))]
         }
-    }
-
-    /// Four sums of sixteen into one.
-    #[inline(always)]
-    fn fold16(columns: &[Self]) -> Self {
-        columns[0].add(columns[1]).add(columns[2].add(columns[3]))
     }
 
     /// The total of sixteen lanes.
@@ -100,15 +95,19 @@ impl Lane for F32x16 {
     }
 
     #[inline(always)]
-    fn total<const SPLIT: bool>(columns: &[Self]) -> f32 {
+    fn fold<const SPLIT: bool>(columns: &[Self]) -> Self {
         // One register is a whole sum, so that splitting changes no place.
-        Self::fold16(columns).fold1()
+        columns[0].add(columns[1]).add(columns[2].add(columns[3]))
     }
 
     #[inline(always)]
-    fn totals<const SPLIT: bool>(four: [&[Self]; 4]) -> [f32; 4] {
-        let [a, b, c, d] = four;
-        Self::fold4([Self::fold16(a), Self::fold16(b), Self::fold16(c), Self::fold16(d)])
+    fn total(self) -> f32 {
+        self.fold1()
+    }
+
+    #[inline(always)]
+    fn totals(four: [Self; 4]) -> [f32; 4] {
+        Self::fold4(four)
     }
 }
 
@@ -168,17 +167,17 @@ pub(super) fn first(count: usize) -> __mmask32 {
 cells!(["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq"]);
 
 pub(super) const fn plain<M: Op, E: Float>() -> Cell<E> {
-    cell::<Wide<Avx512, E, M>, Wide<Avx512, E, Ip>, 4, 4, 4, 6, 4, 4, 4, 1>()
+    cell::<Wide<Avx512, E, M>, Wide<Avx512, E, M, f32>, Wide<Avx512, E, Ip>, 4, 4, 4, 6, 4, 4, 4, 1>()
 }
 
 pub(super) const fn squares<M: Op, E: Float>() -> Cell<E> {
-    cell::<Wide<Avx512, E, M>, Wide<Avx512, E, Ip>, 4, 4, 4, 4, 2, 4, 4, 1>()
+    cell::<Wide<Avx512, E, M>, Wide<Avx512, E, M, f32>, Wide<Avx512, E, Ip>, 4, 4, 4, 4, 2, 4, 4, 1>()
 }
 
 pub(super) const fn plain_bf16<M: Op>() -> Cell<Bf16> {
-    cell::<Split<Avx512, M>, Split<Avx512, Ip>, 2, 2, 2, 6, 2, 2, 4, 1>()
+    cell::<Split<Avx512, M>, Split<Avx512, M>, Split<Avx512, Ip>, 2, 2, 2, 6, 2, 2, 4, 1>()
 }
 
 pub(super) const fn squares_bf16<M: Op>() -> Cell<Bf16> {
-    cell::<Split<Avx512, M>, Split<Avx512, Ip>, 2, 2, 2, 4, 1, 2, 4, 1>()
+    cell::<Split<Avx512, M>, Split<Avx512, M>, Split<Avx512, Ip>, 2, 2, 2, 4, 1, 2, 4, 1>()
 }

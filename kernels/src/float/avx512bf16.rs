@@ -15,9 +15,9 @@
 use std::{arch::x86_64::*, marker::PhantomData};
 
 use super::{
-    arithmetic::{Arithmetic, totals},
+    arithmetic::Arithmetic,
     avx512::{F32x16, first},
-    lanes::cells,
+    lanes::{Lane, cells},
 };
 use crate::{
     cell::Cell,
@@ -30,10 +30,13 @@ pub(super) struct Pairs<M>(PhantomData<M>);
 
 impl<M: Product> Arithmetic for Pairs<M> {
     type Stored = Bf16;
+    type Query = Bf16;
     type Packed = __m512i;
     type Sum = F32x16;
+    type Lane = F32x16;
     const WIDTH: usize = 32;
     const SQUARES: bool = M::SQUARES;
+    const AHEAD: usize = 4 << 10;
 
     #[inline(always)]
     unsafe fn zero() -> F32x16 {
@@ -54,6 +57,18 @@ impl<M: Product> Arithmetic for Pairs<M> {
     }
 
     #[inline(always)]
+    unsafe fn load_query(from: *const Bf16) -> __m512i {
+        // SAFETY: the caller's duty.
+        unsafe { Self::load(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_query_up_to(from: *const Bf16, count: usize) -> __m512i {
+        // SAFETY: the caller's duty.
+        unsafe { Self::load_up_to(from, count) }
+    }
+
+    #[inline(always)]
     fn step(sum: F32x16, a: __m512i, b: __m512i) -> F32x16 {
         // SAFETY: a value of `F32x16` proves the instruction set of `zero`, which is that of the cells below.
         F32x16(unsafe { _mm512_dpbf16_ps(sum.0, pairs(a), pairs(b)) })
@@ -65,8 +80,8 @@ impl<M: Product> Arithmetic for Pairs<M> {
     }
 
     #[inline(always)]
-    fn totals<const COLUMNS: usize, const N: usize>(columns: &[[F32x16; COLUMNS]; N]) -> [f32; N] {
-        totals::<F32x16, false, COLUMNS, N>(columns)
+    fn fold(columns: &[F32x16]) -> F32x16 {
+        F32x16::fold::<false>(columns)
     }
 
     #[inline(always)]
@@ -85,9 +100,9 @@ fn pairs(bits: __m512i) -> __m512bh {
 cells!(["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512bf16"]);
 
 pub(super) const fn plain<M: Product>() -> Cell<Bf16> {
-    cell::<Pairs<M>, Pairs<Ip>, 4, 4, 4, 6, 4, 4, 4, 1>()
+    cell::<Pairs<M>, Pairs<M>, Pairs<Ip>, 4, 4, 4, 6, 4, 4, 4, 1>()
 }
 
 pub(super) const fn squares<M: Product>() -> Cell<Bf16> {
-    cell::<Pairs<M>, Pairs<Ip>, 4, 4, 4, 4, 2, 4, 4, 1>()
+    cell::<Pairs<M>, Pairs<M>, Pairs<Ip>, 4, 4, 4, 4, 2, 4, 4, 1>()
 }

@@ -1,24 +1,23 @@
-//! AVX-512 with FP16: squared distances of binary16 in binary16. Coarse, and used only where it is asked for by name.
+//! AVX-512 with FP16: squared distances of binary16 whose differences are rounded to binary16. Used only where it is
+//! asked for by name.
 //!
 //! | instruction | Golden Cove |
 //! |---|---|
-//! | `vsubph`, `vfmadd231ph zmm` | 4 cycles, 2 per cycle |
+//! | `vsubph zmm` | 4 cycles, 2 per cycle |
+//! | `vcvtph2ps zmm, ymm` | 7, 1 per cycle |
 //! | `vmovdqu16 zmm` load | 2 per cycle |
 //!
-//! Two instructions for 32 components, where widening takes six. Widening the differences alone would save nothing: the
-//! conversions are most of the work.
+//! One subtraction and two conversions for 32 components, where widening first takes four conversions and two
+//! subtractions, or two of each with a query that is ready. Squares are summed in `f32`, in the order of all sets.
 //!
-//! The bound: a difference, its square and each addition are rounded to 11 bits, and 128 sums run in binary16, so that
-//! a key of `dim` components is off by less than `(dim / 128 + 5) * 2^-11` of itself, and `dim * 2^-25` for squares
-//! below `2^-14`. A difference or a sum past 65504 is infinite, and so is the key: components belong within 255 and
-//! `2890 / sqrt(dim)` of each other.
-#![allow(clippy::needless_range_loop, reason = "plain loops keep lanes in registers, see the driver")]
+//! The bound: rounding a difference to 11 bits changes its square by less than `2^-10 + 2^-22` of itself, beside what
+//! all sets round. Differences below `2^-14` are exact, and one past 65504 is infinite, and so is the key.
 use std::arch::x86_64::*;
 
 use super::{
-    arithmetic::{Arithmetic, totals},
-    avx512::{F32x16, first},
-    lanes::{Lane, cells},
+    arithmetic::Arithmetic,
+    avx512::{Avx512, F32x16, first},
+    lanes::{Isa, Lane, cells},
 };
 use crate::{
     cell::Cell,
@@ -31,15 +30,18 @@ struct Gaps;
 
 impl Arithmetic for Gaps {
     type Stored = F16;
+    type Query = F16;
     type Packed = __m512h;
-    type Sum = __m512h;
+    type Sum = [F32x16; 2];
+    type Lane = F32x16;
     const WIDTH: usize = 32;
     const SQUARES: bool = L2::SQUARES;
+    const AHEAD: usize = 8 << 10;
 
     #[inline(always)]
-    unsafe fn zero() -> __m512h {
+    unsafe fn zero() -> [F32x16; 2] {
         // SAFETY: the caller's duty.
-        unsafe { _mm512_castsi512_ph(_mm512_setzero_si512()) }
+        unsafe { [Avx512::zero(), Avx512::zero()] }
     }
 
     #[inline(always)]
@@ -55,29 +57,33 @@ impl Arithmetic for Gaps {
     }
 
     #[inline(always)]
-    fn step(sum: __m512h, a: __m512h, b: __m512h) -> __m512h {
-        // SAFETY: the sum comes from `zero` and proves the instruction set, which is that of the cell below.
-        unsafe {
-            let gap = _mm512_sub_ph(a, b);
-            _mm512_fmadd_ph(gap, gap, sum)
-        }
+    unsafe fn load_query(from: *const F16) -> __m512h {
+        // SAFETY: the caller's duty.
+        unsafe { Self::load(from) }
     }
 
     #[inline(always)]
-    fn square(sum: __m512h, a: __m512h) -> __m512h {
-        // SAFETY: as above.
-        unsafe { _mm512_fmadd_ph(a, a, sum) }
+    unsafe fn load_query_up_to(from: *const F16, count: usize) -> __m512h {
+        // SAFETY: the caller's duty.
+        unsafe { Self::load_up_to(from, count) }
     }
 
     #[inline(always)]
-    fn totals<const COLUMNS: usize, const N: usize>(columns: &[[__m512h; COLUMNS]; N]) -> [f32; N] {
-        let mut wide = [[F32x16::from_halves(columns[0][0]); COLUMNS]; N];
-        for i in 0..N {
-            for column in 0..COLUMNS {
-                wide[i][column] = F32x16::from_halves(columns[i][column]);
-            }
-        }
-        totals::<F32x16, false, COLUMNS, N>(&wide)
+    fn step(sum: [F32x16; 2], a: __m512h, b: __m512h) -> [F32x16; 2] {
+        // SAFETY: the sum comes from `zero`; its set and that of `a` are those of the cell below.
+        let [low, high] = halves(unsafe { _mm512_sub_ph(a, b) });
+        [sum[0].fma(low, low), sum[1].fma(high, high)]
+    }
+
+    #[inline(always)]
+    fn square(sum: [F32x16; 2], a: __m512h) -> [F32x16; 2] {
+        let [low, high] = halves(a);
+        [sum[0].fma(low, low), sum[1].fma(high, high)]
+    }
+
+    #[inline(always)]
+    fn fold(columns: &[[F32x16; 2]]) -> F32x16 {
+        F32x16::fold::<false>(columns.as_flattened())
     }
 
     #[inline(always)]
@@ -86,22 +92,20 @@ impl Arithmetic for Gaps {
     }
 }
 
-impl F32x16 {
-    /// The lower and the upper sixteen of 32 sums, widened and added.
-    #[inline(always)]
-    fn from_halves(sums: __m512h) -> Self {
-        // SAFETY: a sum proves the instruction set, see `step`.
-        unsafe {
-            let bits = _mm512_castph_si512(sums);
-            let low = Self(_mm512_cvtph_ps(_mm512_castsi512_si256(bits)));
-            low.add(Self(_mm512_cvtph_ps(_mm512_extracti64x4_epi64::<1>(bits))))
-        }
+/// The lower and the upper sixteen, widened.
+#[inline(always)]
+fn halves(packed: __m512h) -> [F32x16; 2] {
+    // SAFETY: only loads, which need the instruction set, make a packed register.
+    unsafe {
+        let bits = _mm512_castph_si512(packed);
+        let high = _mm512_extracti64x4_epi64::<1>(bits);
+        [F32x16(_mm512_cvtph_ps(_mm512_castsi512_si256(bits))), F32x16(_mm512_cvtph_ps(high))]
     }
 }
 
 cells!(["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512fp16"]);
 
-/// The norm is that of the AVX-512 set, in `f32`.
+/// The norm is that of the AVX-512 set, whose squares are exact.
 pub(super) const fn l2() -> Cell<F16> {
-    Cell { square: super::avx512::plain::<Ip, F16>().square, ..cell::<Gaps, Gaps, 4, 4, 4, 6, 4, 4, 4, 1>() }
+    Cell { square: super::avx512::plain::<Ip, F16>().square, ..cell::<Gaps, Gaps, Gaps, 2, 2, 2, 6, 2, 2, 4, 1>() }
 }

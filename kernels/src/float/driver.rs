@@ -6,20 +6,35 @@
 //! No iterator adapters or array `map` where lanes pass through: their closures may be compiled as functions of their
 //! own, without the instruction set, and then every operation is a call.
 #![allow(clippy::needless_range_loop, reason = "see above: plain loops keep lanes in registers")]
+mod rows;
 #[cfg(test)]
 mod tests;
 
 use std::mem::MaybeUninit;
 
-use super::arithmetic::Arithmetic;
+pub(super) use self::rows::{Single, many};
+use super::{
+    arithmetic::{Arithmetic, totals, totals_of_two},
+    lanes::Lane,
+};
 use crate::prefetch;
 
-/// The sums of a block: each query with each row, and each row and a lone query with itself where the metric needs it
-/// (else 0).
-struct Sums<const Q: usize, const R: usize> {
-    cross: [[f32; R]; Q],
-    row_square: [f32; R],
-    query_square: f32,
+/// Nothing but the keys is wanted.
+const BLOCK: u8 = 0;
+
+/// The square of a lone query is wanted too.
+const LONE: u8 = 1;
+
+/// The row is one of a stream, of which what lies [`Arithmetic::AHEAD`] is asked for.
+const STREAM: u8 = 2;
+
+/// The folded sums of a block: each query with each row, and each row and a lone query with itself where the metric
+/// needs it (else whatever).
+#[derive(Clone, Copy)]
+struct Folded<L, const Q: usize, const R: usize> {
+    cross: [[L; R]; Q],
+    row_square: [L; R],
+    query_square: L,
 }
 
 /// For each query and row, `COLUMNS` sums.
@@ -34,18 +49,30 @@ struct Swept<S, const Q: usize, const R: usize, const GROUP: usize> {
 
 /// Sums `Q` queries against `R` rows, sweeping over the components once for each `GROUP` of the `COLUMNS` packed
 /// registers that make up a stride. A sweep touches only its own columns of every stride, so the sweeps together read
-/// everything once.
+/// everything once. `KIND` is one of [`BLOCK`], [`LONE`] and [`STREAM`].
 ///
 /// # Safety
 /// The instruction set of `A` is available, and every pointer has `dim` readable values.
 #[inline(always)]
-unsafe fn block<A: Arithmetic, const Q: usize, const R: usize, const COLUMNS: usize, const GROUP: usize>(
-    queries: [*const A::Stored; Q],
+unsafe fn block<
+    A: Arithmetic,
+    const Q: usize,
+    const R: usize,
+    const COLUMNS: usize,
+    const GROUP: usize,
+    const KIND: u8,
+>(
+    queries: [*const A::Query; Q],
     rows: [*const A::Stored; R],
     dim: usize,
-) -> Sums<Q, R> {
+) -> Folded<A::Lane, Q, R> {
     const {
         assert!(COLUMNS.is_multiple_of(GROUP) && (COLUMNS * A::WIDTH).is_multiple_of(64));
+    }
+    if GROUP == COLUMNS {
+        // SAFETY: passed on to the caller.
+        let swept = unsafe { sweep::<A, Q, R, COLUMNS, GROUP, KIND>(queries, rows, dim, 0) };
+        return fold::<A, Q, R, GROUP, KIND>(&swept.cross, &swept.row_square, &swept.query_square);
     }
     // Not zeroed: clearing and copying so many registers would cost as much as a short vector.
     let mut cross = [[[const { MaybeUninit::<A::Sum>::uninit() }; COLUMNS]; R]; Q];
@@ -54,51 +81,63 @@ unsafe fn block<A: Arithmetic, const Q: usize, const R: usize, const COLUMNS: us
     let mut first = 0;
     while first < COLUMNS {
         // SAFETY: passed on to the caller; `first + GROUP` is at most `COLUMNS`.
-        let swept = unsafe { sweep::<A, Q, R, COLUMNS, GROUP>(queries, rows, dim, first) };
+        let swept = unsafe { sweep::<A, Q, R, COLUMNS, GROUP, KIND>(queries, rows, dim, first) };
         for column in 0..GROUP {
             for row in 0..R {
                 for query in 0..Q {
                     cross[query][row][first + column].write(swept.cross[query][row][column]);
                 }
-                if A::SQUARES {
-                    row_square[row][first + column].write(swept.row_square[row][column]);
-                }
+                row_square[row][first + column].write(swept.row_square[row][column]);
             }
-            if A::SQUARES && Q * R == 1 {
-                query_square[first + column].write(swept.query_square[column]);
-            }
+            query_square[first + column].write(swept.query_square[column]);
         }
         first += GROUP;
     }
-    let mut sums = Sums { cross: [[0.0; R]; Q], row_square: [0.0; R], query_square: 0.0 };
-    // SAFETY: the sweeps have written every column of what is read.
+    // SAFETY: the sweeps have written every column; `MaybeUninit` has the layout of what it holds.
     unsafe {
-        if A::SQUARES && Q * R == 1 {
-            // Three totals in the time of one; the fourth is not used.
-            let four = [cross[0][0], row_square[0], query_square, query_square];
-            [sums.cross[0][0], sums.row_square[0], sums.query_square, _] = A::totals(written(&four));
-            return sums;
-        }
-        for query in 0..Q {
-            sums.cross[query] = A::totals(written(&cross[query]));
-        }
-        if A::SQUARES {
-            sums.row_square = A::totals(written(&row_square));
-        }
+        let cross = &*(&raw const cross).cast::<Block<A::Sum, Q, R, COLUMNS>>();
+        let row_square = &*(&raw const row_square).cast::<[[A::Sum; COLUMNS]; R]>();
+        let query_square = &*(&raw const query_square).cast::<[A::Sum; COLUMNS]>();
+        fold::<A, Q, R, COLUMNS, KIND>(cross, row_square, query_square)
     }
-    sums
 }
 
-/// Sums that have all been written.
-///
-/// # Safety
-/// They have.
+/// Folds the sums of all columns.
 #[inline(always)]
-unsafe fn written<S, const COLUMNS: usize, const N: usize>(
-    sums: &[[MaybeUninit<S>; COLUMNS]; N],
-) -> &[[S; COLUMNS]; N] {
-    // SAFETY: `MaybeUninit` has the layout of what it holds, and the caller has written it.
-    unsafe { &*std::ptr::from_ref(sums).cast() }
+fn fold<A: Arithmetic, const Q: usize, const R: usize, const COLUMNS: usize, const KIND: u8>(
+    cross: &Block<A::Sum, Q, R, COLUMNS>,
+    row_square: &[[A::Sum; COLUMNS]; R],
+    query_square: &[A::Sum; COLUMNS],
+) -> Folded<A::Lane, Q, R> {
+    let one = A::fold(&cross[0][0]);
+    let mut folded = Folded { cross: [[one; R]; Q], row_square: [one; R], query_square: one };
+    for row in 0..R {
+        for query in 0..Q {
+            folded.cross[query][row] = A::fold(&cross[query][row]);
+        }
+        if A::SQUARES {
+            folded.row_square[row] = A::fold(&row_square[row]);
+        }
+    }
+    if A::SQUARES && KIND == LONE {
+        folded.query_square = A::fold(query_square);
+    }
+    folded
+}
+
+/// The keys of one query with `R` rows.
+#[inline(always)]
+fn keys_of<A: Arithmetic, const R: usize>(
+    cross: &[A::Lane; R],
+    row_square: &[A::Lane; R],
+    query_square: f32,
+) -> [f32; R] {
+    let [sums, squares] = if A::SQUARES { totals_of_two(cross, row_square) } else { [totals(cross), [0.0; R]] };
+    let mut keys = [0.0; R];
+    for i in 0..R {
+        keys[i] = A::key(sums[i], query_square, squares[i]);
+    }
+    keys
 }
 
 /// Sums the `GROUP` columns from `first`.
@@ -107,8 +146,15 @@ unsafe fn written<S, const COLUMNS: usize, const N: usize>(
 /// The instruction set of `A` is available, `first + GROUP` is at most `COLUMNS`, and every pointer has `dim` readable
 /// values.
 #[inline(always)]
-unsafe fn sweep<A: Arithmetic, const Q: usize, const R: usize, const COLUMNS: usize, const GROUP: usize>(
-    queries: [*const A::Stored; Q],
+unsafe fn sweep<
+    A: Arithmetic,
+    const Q: usize,
+    const R: usize,
+    const COLUMNS: usize,
+    const GROUP: usize,
+    const KIND: u8,
+>(
+    queries: [*const A::Query; Q],
     rows: [*const A::Stored; R],
     dim: usize,
     first: usize,
@@ -122,14 +168,17 @@ unsafe fn sweep<A: Arithmetic, const Q: usize, const R: usize, const COLUMNS: us
             Swept { cross: [[[zero; GROUP]; R]; Q], row_square: [[zero; GROUP]; R], query_square: [zero; GROUP] };
         let mut at = 0;
         while at + stride <= dim {
+            if KIND == STREAM && first == 0 && A::AHEAD > 0 {
+                prefetch::lines(rows[0].add(at).cast::<u8>().wrapping_add(A::AHEAD), stride * size_of::<A::Stored>());
+            }
             for column in 0..GROUP {
                 let start = at + (first + column) * A::WIDTH;
-                let mut packed = [A::load(queries[0].add(start)); Q];
+                let mut packed = [A::load_query(queries[0].add(start)); Q];
                 for query in 1..Q {
-                    packed[query] = A::load(queries[query].add(start));
+                    packed[query] = A::load_query(queries[query].add(start));
                 }
                 for row in 0..R {
-                    step::<A, Q, R, GROUP>(&mut swept, packed, row, column, A::load(rows[row].add(start)));
+                    step::<A, Q, R, GROUP, KIND>(&mut swept, packed, row, column, A::load(rows[row].add(start)));
                 }
             }
             at += stride;
@@ -140,12 +189,18 @@ unsafe fn sweep<A: Arithmetic, const Q: usize, const R: usize, const COLUMNS: us
                 break;
             }
             let count = dim - start;
-            let mut packed = [A::load_up_to(queries[0].add(start), count); Q];
+            let mut packed = [A::load_query_up_to(queries[0].add(start), count); Q];
             for query in 1..Q {
-                packed[query] = A::load_up_to(queries[query].add(start), count);
+                packed[query] = A::load_query_up_to(queries[query].add(start), count);
             }
             for row in 0..R {
-                step::<A, Q, R, GROUP>(&mut swept, packed, row, column, A::load_up_to(rows[row].add(start), count));
+                step::<A, Q, R, GROUP, KIND>(
+                    &mut swept,
+                    packed,
+                    row,
+                    column,
+                    A::load_up_to(rows[row].add(start), count),
+                );
             }
         }
         swept
@@ -154,7 +209,7 @@ unsafe fn sweep<A: Arithmetic, const Q: usize, const R: usize, const COLUMNS: us
 
 /// Adds the terms of one packed register of each query and one row.
 #[inline(always)]
-fn step<A: Arithmetic, const Q: usize, const R: usize, const GROUP: usize>(
+fn step<A: Arithmetic, const Q: usize, const R: usize, const GROUP: usize, const KIND: u8>(
     swept: &mut Swept<A::Sum, Q, R, GROUP>,
     queries: [A::Packed; Q],
     row: usize,
@@ -166,7 +221,7 @@ fn step<A: Arithmetic, const Q: usize, const R: usize, const GROUP: usize>(
     }
     if A::SQUARES {
         swept.row_square[row][column] = A::square(swept.row_square[row][column], packed);
-        if Q * R == 1 {
+        if KIND == LONE {
             swept.query_square[column] = A::square(swept.query_square[column], queries[0]);
         }
     }
@@ -177,125 +232,42 @@ fn step<A: Arithmetic, const Q: usize, const R: usize, const GROUP: usize>(
 /// # Safety
 /// The instruction set of `A` is available and both pointers have `dim` readable values.
 #[inline(always)]
-pub(super) unsafe fn pair<A: Arithmetic, const COLUMNS: usize, const GROUP: usize>(
+pub(super) unsafe fn pair<
+    A: Arithmetic<Query = <A as Arithmetic>::Stored>,
+    const COLUMNS: usize,
+    const GROUP: usize,
+>(
     a: *const A::Stored,
     b: *const A::Stored,
     dim: usize,
 ) -> f32 {
     // SAFETY: passed on to the caller.
-    let sums = unsafe { block::<A, 1, 1, COLUMNS, GROUP>([a], [b], dim) };
-    A::key(sums.cross[0][0], sums.query_square, sums.row_square[0])
-}
-
-/// The functions of a cell over single vectors, for what a larger block leaves over.
-pub(super) struct Single<E> {
-    pub(super) pair: unsafe fn(*const E, *const E, usize) -> f32,
-    pub(super) square: unsafe fn(*const E, usize) -> f32,
-}
-
-/// Consecutive rows of more bytes than this come from beyond the second-level cache. Several streams at once confuse
-/// the hardware's prefetching, and memory delivers less than a pair can take: so rows of at least [`LONG_ROW_BYTES`]
-/// are taken one after another, and for blocks of shorter ones every line is asked for. Measured on Zen 5 with `f32`,
-/// in ns a row: 768 components 90 in blocks, 79 one by one, 78 for reading alone; 128 components 22 in blocks, 15 one
-/// by one or with requests, 13 for reading alone. In the cache the requests would double the time.
-const STREAM_BYTES: usize = 1 << 20;
-
-/// See [`STREAM_BYTES`].
-const LONG_ROW_BYTES: usize = 1 << 10;
-
-/// Bytes by which the requests of a stream of blocks are ahead.
-const BLOCKS_AHEAD: usize = 4 << 10;
-
-/// The keys of consecutive rows one after another, asking for what lies `ahead` bytes further, unless that is 0.
-///
-/// # Safety
-/// The instruction set of `pair` is available, `query` has `dim` readable values, `base` `dim * count`, and `keys` room
-/// for `count`.
-#[inline(never)]
-unsafe fn stream<E>(
-    query: *const E,
-    base: *const E,
-    dim: usize,
-    count: usize,
-    keys: *mut f32,
-    pair: unsafe fn(*const E, *const E, usize) -> f32,
-    ahead: usize,
-) {
-    for position in 0..count {
-        // SAFETY: passed on to the caller; `position` is below `count`.
-        unsafe {
-            let row = base.add(position * dim);
-            if ahead > 0 {
-                prefetch::lines(row.cast::<u8>().wrapping_add(ahead), dim * size_of::<E>());
-            }
-            keys.add(position).write(pair(query, row, dim));
-        }
+    let folded = unsafe { block::<A, 1, 1, COLUMNS, GROUP, LONE>([a], [b], dim) };
+    let cross = folded.cross[0][0];
+    if A::SQUARES {
+        // Three totals in the time of one; the fourth is not used.
+        let [sum, a_square, b_square, _] =
+            A::Lane::totals([cross, folded.query_square, folded.row_square[0], folded.row_square[0]]);
+        return A::key(sum, a_square, b_square);
     }
+    A::key(cross.total(), 0.0, 0.0)
 }
 
-/// The keys of `count` rows: those that `ids` names, or the first ones where it is null. Rows named by id are asked for
-/// while earlier ones are computed; for consecutive rows see [`STREAM_BYTES`].
+/// The key of a query, whose square is known, with one row.
 ///
 /// # Safety
-/// The instruction set of `A` and of `single` is available, `query` has `dim` readable values, `base` `dim` at each row
-/// that is asked for, `ids` is null or has `count` values, and `keys` has room for `count`.
+/// The instruction set of `A` is available and both pointers have `dim` readable values.
 #[inline(always)]
-pub(super) unsafe fn many<A: Arithmetic, const COLUMNS: usize, const R: usize, const GROUP: usize>(
-    query: *const A::Stored,
-    base: *const A::Stored,
+pub(super) unsafe fn row<A: Arithmetic, const COLUMNS: usize, const GROUP: usize>(
+    query: *const A::Query,
+    query_square: f32,
+    row: *const A::Stored,
     dim: usize,
-    ids: *const u32,
-    count: usize,
-    keys: *mut f32,
-    single: Single<A::Stored>,
-) {
-    // SAFETY: passed on to the caller; every position asked for is below `count`.
-    unsafe {
-        let row_at = |position: usize| {
-            let row = if ids.is_null() { position } else { *ids.add(position) as usize };
-            base.add(row * dim)
-        };
-        let fetch = |from: usize, to: usize| {
-            let (from, to) = (from.min(count), to.min(count));
-            if !ids.is_null() && from < to {
-                prefetch::rows(base.cast(), dim * size_of::<A::Stored>(), ids.add(from), to - from);
-            }
-        };
-        fetch(0, prefetch::AHEAD);
-        let row_bytes = dim * size_of::<A::Stored>();
-        let is_stream = ids.is_null() && count > STREAM_BYTES / row_bytes.max(1);
-        if is_stream && row_bytes >= LONG_ROW_BYTES {
-            return stream(query, base, dim, count, keys, single.pair, A::STREAM_AHEAD);
-        }
-        let query_square = if A::SQUARES && count > R / 2 { (single.square)(query, dim) } else { 0.0 };
-        let mut row = 0;
-        // A block that is more than half full is cheaper than its rows one by one: its last row is repeated.
-        while row + R / 2 < count {
-            fetch(row + prefetch::AHEAD, row + prefetch::AHEAD + R);
-            let mut rows = [base; R];
-            for i in 0..R {
-                rows[i] = row_at((row + i).min(count - 1));
-            }
-            if is_stream {
-                prefetch::lines(rows[0].cast::<u8>().wrapping_add(BLOCKS_AHEAD), R * row_bytes);
-            }
-            let sums = block::<A, 1, R, COLUMNS, GROUP>([query], rows, dim);
-            let mut block_keys = [0.0; R];
-            for i in 0..R {
-                block_keys[i] = A::key(sums.cross[0][i], query_square, sums.row_square[i]);
-            }
-            if row + R <= count {
-                keys.add(row).cast::<[f32; R]>().write_unaligned(block_keys);
-            } else {
-                block_keys.as_ptr().copy_to_nonoverlapping(keys.add(row), count - row);
-            }
-            row += R;
-        }
-        while row < count {
-            keys.add(row).write((single.pair)(query, row_at(row), dim));
-            row += 1;
-        }
-    }
+) -> f32 {
+    // SAFETY: passed on to the caller.
+    let folded = unsafe { block::<A, 1, 1, COLUMNS, GROUP, BLOCK>([query], [row], dim) };
+    let [key] = keys_of::<A, 1>(&folded.cross[0], &folded.row_square, query_square);
+    key
 }
 
 /// Bytes of queries that are run against each few rows before the next rows are read: they should stay in the
@@ -317,7 +289,13 @@ pub(super) struct Rest<E> {
 /// The instruction set of `A` and of `rest` is available, `queries` has `query_count * dim` readable values, `base`
 /// `row_count * dim`, and `keys` room for `query_count * row_count`.
 #[inline(always)]
-pub(super) unsafe fn tile<A: Arithmetic, const COLUMNS: usize, const Q: usize, const R: usize, const GROUP: usize>(
+pub(super) unsafe fn tile<
+    A: Arithmetic<Query = <A as Arithmetic>::Stored>,
+    const COLUMNS: usize,
+    const Q: usize,
+    const R: usize,
+    const GROUP: usize,
+>(
     queries: *const A::Stored,
     query_count: usize,
     base: *const A::Stored,
@@ -353,12 +331,9 @@ pub(super) unsafe fn tile<A: Arithmetic, const COLUMNS: usize, const Q: usize, c
                     for i in 0..Q {
                         query_at[i] = queries.add((start + query + i) * dim);
                     }
-                    let sums = block::<A, Q, R, COLUMNS, GROUP>(query_at, row_at, dim);
+                    let folded = block::<A, Q, R, COLUMNS, GROUP, BLOCK>(query_at, row_at, dim);
                     for i in 0..Q {
-                        let mut row_keys = [0.0; R];
-                        for j in 0..R {
-                            row_keys[j] = A::key(sums.cross[i][j], squares[query + i], sums.row_square[j]);
-                        }
+                        let row_keys = keys_of::<A, R>(&folded.cross[i], &folded.row_square, squares[query + i]);
                         let to = keys.add((start + query + i) * row_count + row);
                         row_keys.as_ptr().copy_to_nonoverlapping(to, rows_here);
                     }

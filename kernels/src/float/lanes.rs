@@ -16,16 +16,18 @@ pub(crate) trait Lane: Copy {
     /// `self + a * b`, rounded once.
     fn fma(self, a: Self, b: Self) -> Self;
 
-    /// The sum of all 64 virtual lanes, `64 / LANES` registers: the four sums of sixteen are added as `(0 + 1) + (2 +
-    /// 3)`, and the sixteen are folded in halves, 8 onto 8, 4 onto 4, 2 onto 2, 1 onto 1. [`place`] says which register
-    /// is where.
-    fn total<const SPLIT: bool>(columns: &[Self]) -> f32;
+    /// Folds the 64 virtual lanes, `64 / LANES` registers, onto the lanes of one: the four sums of sixteen are added as
+    /// `(0 + 1) + (2 + 3)`, and the sixteen are folded in halves, 8 onto 8, 4 onto 4, as far as it takes. [`place`] says
+    /// which register is where.
+    fn fold<const SPLIT: bool>(columns: &[Self]) -> Self;
+
+    /// Folds on to one lane, 8 onto 8, 4 onto 4, 2 onto 2, 1 onto 1.
+    fn total(self) -> f32;
 
     /// Four totals, for sets that can share the last folds.
     #[inline(always)]
-    fn totals<const SPLIT: bool>(four: [&[Self]; 4]) -> [f32; 4] {
-        let [a, b, c, d] = four;
-        [Self::total::<SPLIT>(a), Self::total::<SPLIT>(b), Self::total::<SPLIT>(c), Self::total::<SPLIT>(d)]
+    fn totals([a, b, c, d]: [Self; 4]) -> [f32; 4] {
+        [a.total(), b.total(), c.total(), d.total()]
     }
 }
 
@@ -38,7 +40,7 @@ pub(super) const fn place<const SPLIT: bool>(parts: usize, sum: usize, part: usi
 
 /// How an instruction set loads numbers into lanes.
 pub(crate) trait Isa {
-    /// Its register of `f32` lanes.
+    /// Its register of `f32` lanes: `LANES` values of `f32` and nothing else.
     type F32: Lane;
 
     /// Lanes in [`Isa::F32`]; divides 16.
@@ -88,14 +90,17 @@ pub(crate) trait Isa {
     unsafe fn load_up_to_bf16(from: *const Bf16, count: usize) -> [Self::F32; 2];
 }
 
-/// How many sums the loops of a cell keep in registers. `C` columns (packed registers) make a stride; a pair sums `P`
-/// of them in one sweep over the components, `R` rows at a time sum `G`, a tile of `TQ` queries by `TR` rows sums `TG`.
+/// How many sums the loops of a cell keep in registers. `C` columns (packed registers) make a stride; a pair, or a row
+/// at a time, sums `P` of them in one sweep over the components, `R` rows at a time sum `G`, a tile of `TQ` queries by
+/// `TR` rows sums `TG`.
 macro_rules! cells {
     ([$($feature:tt),*]) => {
-        /// The cell of the arithmetic `A`; `S` is the inner product over the same columns, `SP` of them in one sweep.
+        /// The cell of the arithmetic `A`; `W` is the same with the query made ready, for rows in order, `S` the inner
+        /// product over the same columns, `SP` of them in one sweep.
         pub(super) const fn cell<
-            A: Arithmetic,
-            S: Arithmetic<Stored = A::Stored>,
+            A: Arithmetic<Query = <A as Arithmetic>::Stored>,
+            W: Arithmetic<Stored = A::Stored>,
+            S: Arithmetic<Stored = A::Stored, Query = A::Stored>,
             const C: usize,
             const P: usize,
             const SP: usize,
@@ -107,15 +112,15 @@ macro_rules! cells {
         >() -> crate::cell::Cell<A::Stored> {
             crate::cell::Cell {
                 pair: pair::<A, C, P>,
-                many: many::<A, S, C, P, SP, R, G>,
-                tile: tile::<A, S, C, P, SP, R, G, TQ, TR, TG>,
+                many: many::<A, W, S, C, P, SP, R, G>,
+                tile: tile::<A, W, S, C, P, SP, R, G, TQ, TR, TG>,
                 square: square::<S, C, SP>,
             }
         }
 
         $(#[target_feature(enable = $feature)])*
         #[inline(never)]
-        unsafe fn pair<A: Arithmetic, const C: usize, const P: usize>(
+        unsafe fn pair<A: Arithmetic<Query = <A as Arithmetic>::Stored>, const C: usize, const P: usize>(
             a: *const A::Stored,
             b: *const A::Stored,
             dim: usize,
@@ -125,7 +130,10 @@ macro_rules! cells {
         }
 
         /// The inner product of a row with itself; the key is its negative.
-        unsafe fn square<S: Arithmetic, const C: usize, const SP: usize>(row: *const S::Stored, dim: usize) -> f32 {
+        unsafe fn square<S: Arithmetic<Query = <S as Arithmetic>::Stored>, const C: usize, const SP: usize>(
+            row: *const S::Stored,
+            dim: usize,
+        ) -> f32 {
             // SAFETY: passed on to the caller.
             0.0 - unsafe { pair::<S, C, SP>(row, row, dim) }
         }
@@ -133,8 +141,9 @@ macro_rules! cells {
         $(#[target_feature(enable = $feature)])*
         #[inline(never)]
         unsafe fn many<
-            A: Arithmetic,
-            S: Arithmetic<Stored = A::Stored>,
+            A: Arithmetic<Query = <A as Arithmetic>::Stored>,
+            W: Arithmetic<Stored = A::Stored>,
+            S: Arithmetic<Stored = A::Stored, Query = A::Stored>,
             const C: usize,
             const P: usize,
             const SP: usize,
@@ -150,13 +159,14 @@ macro_rules! cells {
         ) {
             let single = crate::float::driver::Single { pair: pair::<A, C, P>, square: square::<S, C, SP> };
             // SAFETY: as for a pair.
-            unsafe { crate::float::driver::many::<A, C, R, G>(query, base, dim, ids, count, keys, single) }
+            unsafe { crate::float::driver::many::<A, W, C, P, R, G>(query, base, dim, ids, count, keys, single) }
         }
 
         $(#[target_feature(enable = $feature)])*
         unsafe fn tile<
-            A: Arithmetic,
-            S: Arithmetic<Stored = A::Stored>,
+            A: Arithmetic<Query = <A as Arithmetic>::Stored>,
+            W: Arithmetic<Stored = A::Stored>,
+            S: Arithmetic<Stored = A::Stored, Query = A::Stored>,
             const C: usize,
             const P: usize,
             const SP: usize,
@@ -173,7 +183,7 @@ macro_rules! cells {
             dim: usize,
             keys: *mut f32,
         ) {
-            let rest = crate::float::driver::Rest { many: many::<A, S, C, P, SP, R, G>, square: square::<S, C, SP> };
+            let rest = crate::float::driver::Rest { many: many::<A, W, S, C, P, SP, R, G>, square: square::<S, C, SP> };
             // SAFETY: as for a pair.
             unsafe {
                 crate::float::driver::tile::<A, C, TQ, TR, TG>(

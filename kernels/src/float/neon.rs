@@ -26,6 +26,7 @@ use crate::{
 pub(super) struct Neon;
 
 #[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
 pub(super) struct F32x4(pub(super) float32x4_t);
 
 impl F32x4 {
@@ -45,13 +46,6 @@ impl F32x4 {
         let first = columns[place::<SPLIT>(4, 0, part)].add(columns[place::<SPLIT>(4, 1, part)]);
         let second = columns[place::<SPLIT>(4, 2, part)].add(columns[place::<SPLIT>(4, 3, part)]);
         first.add(second)
-    }
-
-    #[inline(always)]
-    fn fold4<const SPLIT: bool>(columns: &[Self]) -> Self {
-        // Each sum of sixteen is four registers.
-        let even = Self::fold_part::<SPLIT>(columns, 0).add(Self::fold_part::<SPLIT>(columns, 2));
-        even.add(Self::fold_part::<SPLIT>(columns, 1).add(Self::fold_part::<SPLIT>(columns, 3)))
     }
 
     /// The total of four lanes.
@@ -82,8 +76,15 @@ impl Lane for F32x4 {
     }
 
     #[inline(always)]
-    fn total<const SPLIT: bool>(columns: &[Self]) -> f32 {
-        Self::fold4::<SPLIT>(columns).fold1()
+    fn fold<const SPLIT: bool>(columns: &[Self]) -> Self {
+        // Each sum of sixteen is four registers.
+        let even = Self::fold_part::<SPLIT>(columns, 0).add(Self::fold_part::<SPLIT>(columns, 2));
+        even.add(Self::fold_part::<SPLIT>(columns, 1).add(Self::fold_part::<SPLIT>(columns, 3)))
+    }
+
+    #[inline(always)]
+    fn total(self) -> f32 {
+        self.fold1()
     }
 }
 
@@ -180,17 +181,17 @@ pub(super) unsafe fn first8_u16(from: *const u16, count: usize) -> uint16x8_t {
 cells!(["neon"]);
 
 pub(super) const fn plain<M: Op, E: Float>() -> Cell<E> {
-    cell::<Wide<Neon, E, M>, Wide<Neon, E, Ip>, 16, 16, 16, 4, 4, 4, 4, 1>()
+    cell::<Wide<Neon, E, M>, Wide<Neon, E, M, f32>, Wide<Neon, E, Ip>, 16, 16, 16, 4, 4, 4, 4, 1>()
 }
 
 pub(super) const fn squares<M: Op, E: Float>() -> Cell<E> {
-    cell::<Wide<Neon, E, M>, Wide<Neon, E, Ip>, 16, 8, 16, 4, 2, 4, 4, 1>()
+    cell::<Wide<Neon, E, M>, Wide<Neon, E, M, f32>, Wide<Neon, E, Ip>, 16, 8, 16, 4, 2, 4, 4, 1>()
 }
 
 pub(super) const fn plain_bf16<M: Op>() -> Cell<Bf16> {
-    cell::<Split<Neon, M>, Split<Neon, Ip>, 8, 8, 8, 4, 2, 2, 4, 1>()
+    cell::<Split<Neon, M>, Split<Neon, M>, Split<Neon, Ip>, 8, 8, 8, 4, 2, 2, 4, 1>()
 }
 
 pub(super) const fn squares_bf16<M: Op>() -> Cell<Bf16> {
-    cell::<Split<Neon, M>, Split<Neon, Ip>, 8, 2, 8, 4, 1, 2, 3, 1>()
+    cell::<Split<Neon, M>, Split<Neon, M>, Split<Neon, Ip>, 8, 2, 8, 4, 1, 2, 3, 1>()
 }

@@ -33,10 +33,13 @@ pub(super) struct Pairs<M>(PhantomData<M>);
 
 impl<M: Product> Arithmetic for Pairs<M> {
     type Stored = Bf16;
+    type Query = Bf16;
     type Packed = uint16x8_t;
     type Sum = F32x4;
+    type Lane = F32x4;
     const WIDTH: usize = 8;
     const SQUARES: bool = M::SQUARES;
+    const AHEAD: usize = 0;
 
     #[inline(always)]
     unsafe fn zero() -> F32x4 {
@@ -54,6 +57,18 @@ impl<M: Product> Arithmetic for Pairs<M> {
     unsafe fn load_up_to(from: *const Bf16, count: usize) -> uint16x8_t {
         // SAFETY: the caller's duty.
         unsafe { first8_u16(from.cast(), count) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_query(from: *const Bf16) -> uint16x8_t {
+        // SAFETY: the caller's duty.
+        unsafe { Self::load(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_query_up_to(from: *const Bf16, count: usize) -> uint16x8_t {
+        // SAFETY: the caller's duty.
+        unsafe { Self::load_up_to(from, count) }
     }
 
     #[inline(always)]
@@ -79,14 +94,9 @@ impl<M: Product> Arithmetic for Pairs<M> {
     }
 
     #[inline(always)]
-    fn totals<const COLUMNS: usize, const N: usize>(columns: &[[F32x4; COLUMNS]; N]) -> [f32; N] {
-        let mut sums = [0.0; N];
-        for i in 0..N {
-            let first = columns[i][0].add(columns[i][1]).add(columns[i][2].add(columns[i][3]));
-            let second = columns[i][4].add(columns[i][5]).add(columns[i][6].add(columns[i][7]));
-            sums[i] = first.add(second).fold1();
-        }
-        sums
+    fn fold(columns: &[F32x4]) -> F32x4 {
+        let first = columns[0].add(columns[1]).add(columns[2].add(columns[3]));
+        first.add(columns[4].add(columns[5]).add(columns[6].add(columns[7])))
     }
 
     #[inline(always)]
@@ -98,9 +108,9 @@ impl<M: Product> Arithmetic for Pairs<M> {
 cells!(["neon", "bf16"]);
 
 pub(super) const fn plain<M: Product>() -> Cell<Bf16> {
-    cell::<Pairs<M>, Pairs<Ip>, 8, 8, 8, 4, 4, 4, 4, 1>()
+    cell::<Pairs<M>, Pairs<M>, Pairs<Ip>, 8, 8, 8, 4, 4, 4, 4, 1>()
 }
 
 pub(super) const fn squares<M: Product>() -> Cell<Bf16> {
-    cell::<Pairs<M>, Pairs<Ip>, 8, 8, 8, 4, 2, 4, 4, 1>()
+    cell::<Pairs<M>, Pairs<M>, Pairs<Ip>, 8, 8, 8, 4, 2, 4, 4, 1>()
 }

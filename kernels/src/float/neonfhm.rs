@@ -15,8 +15,8 @@ use std::{
 };
 
 use super::{
-    arithmetic::{Arithmetic, pair_totals},
-    lanes::cells,
+    arithmetic::Arithmetic,
+    lanes::{Lane, cells},
     neon::{F32x4, first8_u16},
 };
 use crate::{
@@ -30,10 +30,13 @@ pub(super) struct Products<M>(PhantomData<M>);
 
 impl<M: Product> Arithmetic for Products<M> {
     type Stored = F16;
+    type Query = F16;
     type Packed = uint16x8_t;
     type Sum = [F32x4; 2];
+    type Lane = F32x4;
     const WIDTH: usize = 8;
     const SQUARES: bool = M::SQUARES;
+    const AHEAD: usize = 0;
 
     #[inline(always)]
     unsafe fn zero() -> [F32x4; 2] {
@@ -51,6 +54,18 @@ impl<M: Product> Arithmetic for Products<M> {
     unsafe fn load_up_to(from: *const F16, count: usize) -> uint16x8_t {
         // SAFETY: the caller's duty.
         unsafe { first8_u16(from.cast(), count) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_query(from: *const F16) -> uint16x8_t {
+        // SAFETY: the caller's duty.
+        unsafe { Self::load(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_query_up_to(from: *const F16, count: usize) -> uint16x8_t {
+        // SAFETY: the caller's duty.
+        unsafe { Self::load_up_to(from, count) }
     }
 
     #[inline(always)]
@@ -78,8 +93,8 @@ impl<M: Product> Arithmetic for Products<M> {
     }
 
     #[inline(always)]
-    fn totals<const COLUMNS: usize, const N: usize>(columns: &[[[F32x4; 2]; COLUMNS]; N]) -> [f32; N] {
-        pair_totals::<F32x4, false, COLUMNS, N>(columns)
+    fn fold(columns: &[[F32x4; 2]]) -> F32x4 {
+        F32x4::fold::<false>(columns.as_flattened())
     }
 
     #[inline(always)]
@@ -91,9 +106,9 @@ impl<M: Product> Arithmetic for Products<M> {
 cells!(["neon", "fp16", "fhm"]);
 
 pub(super) const fn plain<M: Product>() -> Cell<F16> {
-    cell::<Products<M>, Products<Ip>, 8, 8, 8, 4, 2, 3, 4, 1>()
+    cell::<Products<M>, Products<M>, Products<Ip>, 8, 8, 8, 4, 2, 3, 4, 1>()
 }
 
 pub(super) const fn squares<M: Product>() -> Cell<F16> {
-    cell::<Products<M>, Products<Ip>, 8, 4, 8, 4, 1, 2, 4, 1>()
+    cell::<Products<M>, Products<M>, Products<Ip>, 8, 4, 8, 4, 1, 2, 4, 1>()
 }

@@ -20,6 +20,7 @@ const LANES: usize = 16;
 pub(super) struct Scalar;
 
 #[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
 pub(super) struct F32x16([f32; LANES]);
 
 /// Whether `f32::mul_add` is an instruction here; else it is a call into the C library.
@@ -63,8 +64,13 @@ impl Lane for F32x16 {
     }
 
     #[inline(always)]
-    fn total<const SPLIT: bool>(columns: &[Self]) -> f32 {
-        let mut sums = columns[0].add(columns[1]).add(columns[2].add(columns[3])).0;
+    fn fold<const SPLIT: bool>(columns: &[Self]) -> Self {
+        columns[0].add(columns[1]).add(columns[2].add(columns[3]))
+    }
+
+    #[inline(always)]
+    fn total(self) -> f32 {
+        let mut sums = self.0;
         let mut half = LANES / 2;
         while half > 0 {
             for i in 0..half {
@@ -164,8 +170,12 @@ unsafe fn up_to<T: Copy + Default, const N: usize>(from: *const T, count: usize)
 
 /// The cell of the arithmetic `A` of `C` columns, one at a time; `S` is the inner product over the same columns. Blocks
 /// of rows would win nothing: the emulated multiply-add is far slower than the loads that they save.
-const fn cell<A: Arithmetic, S: Arithmetic<Stored = A::Stored>, const C: usize>() -> Cell<A::Stored> {
-    Cell { pair: pair::<A, C>, many: many::<A, C>, tile: tile::<A, C>, square: square::<S, C> }
+const fn cell<
+    A: Arithmetic<Query = <A as Arithmetic>::Stored>,
+    S: Arithmetic<Stored = A::Stored, Query = A::Stored>,
+    const C: usize,
+>() -> Cell<A::Stored> {
+    Cell { pair: pair::<A, C>, many: many::<A, S, C>, tile: tile::<A, S, C>, square: square::<S, C> }
 }
 
 pub(super) const fn plain<M: Op, E: Float>() -> Cell<E> {
@@ -177,17 +187,28 @@ pub(super) const fn plain_bf16<M: Op>() -> Cell<Bf16> {
 }
 
 #[inline(never)]
-unsafe fn pair<A: Arithmetic, const C: usize>(a: *const A::Stored, b: *const A::Stored, dim: usize) -> f32 {
+unsafe fn pair<A: Arithmetic<Query = <A as Arithmetic>::Stored>, const C: usize>(
+    a: *const A::Stored,
+    b: *const A::Stored,
+    dim: usize,
+) -> f32 {
     // SAFETY: the caller's duty.
     unsafe { driver::pair::<A, C, 1>(a, b, dim) }
 }
 
-unsafe fn square<S: Arithmetic, const C: usize>(row: *const S::Stored, dim: usize) -> f32 {
+unsafe fn square<S: Arithmetic<Query = <S as Arithmetic>::Stored>, const C: usize>(
+    row: *const S::Stored,
+    dim: usize,
+) -> f32 {
     // SAFETY: the caller's duty.
     0.0 - unsafe { pair::<S, C>(row, row, dim) }
 }
 
-unsafe fn many<A: Arithmetic, const C: usize>(
+unsafe fn many<
+    A: Arithmetic<Query = <A as Arithmetic>::Stored>,
+    S: Arithmetic<Stored = A::Stored, Query = A::Stored>,
+    const C: usize,
+>(
     query: *const A::Stored,
     base: *const A::Stored,
     dim: usize,
@@ -195,16 +216,26 @@ unsafe fn many<A: Arithmetic, const C: usize>(
     count: usize,
     keys: *mut f32,
 ) {
-    for i in 0..count {
-        // SAFETY: the caller's duty; `i` is below `count`.
-        unsafe {
-            let row = if ids.is_null() { i } else { *ids.add(i) as usize };
-            keys.add(i).write(pair::<A, C>(query, base.add(row * dim), dim));
+    // SAFETY: the caller's duty; `i` is below `count`.
+    unsafe {
+        let query_square = if A::SQUARES && count > 0 { square::<S, C>(query, dim) } else { 0.0 };
+        for i in 0..count {
+            let row = base.add(dim * if ids.is_null() { i } else { *ids.add(i) as usize });
+            let key = if A::SQUARES {
+                driver::row::<A, C, 1>(query, query_square, row, dim)
+            } else {
+                pair::<A, C>(query, row, dim)
+            };
+            keys.add(i).write(key);
         }
     }
 }
 
-unsafe fn tile<A: Arithmetic, const C: usize>(
+unsafe fn tile<
+    A: Arithmetic<Query = <A as Arithmetic>::Stored>,
+    S: Arithmetic<Stored = A::Stored, Query = A::Stored>,
+    const C: usize,
+>(
     queries: *const A::Stored,
     query_count: usize,
     base: *const A::Stored,
@@ -216,7 +247,7 @@ unsafe fn tile<A: Arithmetic, const C: usize>(
         // SAFETY: the caller's duty; `query` is below `query_count`.
         unsafe {
             let to = keys.add(query * row_count);
-            many::<A, C>(queries.add(query * dim), base, dim, std::ptr::null(), row_count, to);
+            many::<A, S, C>(queries.add(query * dim), base, dim, std::ptr::null(), row_count, to);
         }
     }
 }

@@ -57,7 +57,7 @@ fn bound<E: Element>(kernel: &Kernel<E>, a: &[f64], b: &[f64]) -> f64 {
     // Results below the normal range are rounded to multiples of the least subnormal.
     let subnormal = (dim + 1.0) * f64::from(f32::from_bits(1));
     let (roundings, tiny) = match kernel.isa() {
-        "avx512fp16" => ((dim / 128.0 + 5.0) * 8192.0 * unit, dim * 2f64.powi(-25)),
+        "avx512fp16" => ((dim / 64.0 + 12.0 + 16384.0 + 8.0) * unit, subnormal),
         "avx512bf16" | "neonbf16" => {
             // Subnormal components count as zero, and so do products and sums.
             let least = f64::from(f32::MIN_POSITIVE);

@@ -83,8 +83,9 @@ fn bf16_every_method_gives_the_bits_of_pair() {
 
 fn long_runs_give_the_bits_of_pair<E: Number>() {
     let mut rng = Rng::new(19);
-    // More bytes than a stream begins at, in short and in long rows, and more ids than are fetched ahead.
-    for dim in [101, 1003] {
+    // More bytes than a stream begins at, in short and in long rows, in rows whose query is not made ready, and more ids
+    // than are fetched ahead.
+    for dim in [101, 1003, 4103] {
         long_run_gives_the_bits_of_pair::<E>(&mut rng, dim);
     }
 }
@@ -102,6 +103,16 @@ fn long_run_gives_the_bits_of_pair<E: Number>(rng: &mut Rng, dim: usize) {
         kernel.rows(query, base, &mut keys);
         for (row, key) in keys.iter().enumerate() {
             assert_same(*key, want[row % 7], &what);
+        }
+        // Calls that follow one another become a stream too.
+        for start in (0..base.len()).step_by(256) {
+            let rows = base.slice(start..base.len().min(start + 256));
+            let keys = &mut keys[..rows.len()];
+            keys.fill(f32::NAN);
+            kernel.rows(query, rows, keys);
+            for (row, key) in keys.iter().enumerate() {
+                assert_same(*key, want[(start + row) % 7], &what);
+            }
         }
         let mut keys = vec![f32::NAN; ids.len()];
         kernel.gather(query, base, &ids, &mut keys);
