@@ -17,8 +17,8 @@ pub(crate) trait Lane: Copy {
     fn fma(self, a: Self, b: Self) -> Self;
 
     /// Folds the 64 virtual lanes, `64 / LANES` registers, onto the lanes of one: the four sums of sixteen are added as
-    /// `(0 + 1) + (2 + 3)`, and the sixteen are folded in halves, 8 onto 8, 4 onto 4, as far as it takes. [`place`] says
-    /// which register is where.
+    /// `(0 + 1) + (2 + 3)`, and the sixteen are folded in halves, 8 onto 8, 4 onto 4, as far as it takes. [`place`]
+    /// says which register is where.
     fn fold<const SPLIT: bool>(columns: &[Self]) -> Self;
 
     /// Folds on to one lane, 8 onto 8, 4 onto 4, 2 onto 2, 1 onto 1.

@@ -13,17 +13,17 @@ use super::{
 };
 use crate::{metric::Metric, prefetch};
 
-/// How far ahead memory is asked for, in bytes. Where a line takes many instructions few misses are under way at a time:
-/// measured on Zen 5 out of the caches, asking for memory makes squares 1.3 times as fast with AVX-512 and twice as fast
-/// with AVX2, with 4 or 16 KiB a little less. Products by whole lines gain nothing.
+/// How far ahead memory is asked for, in bytes. Where a line takes many instructions few misses are under way at a
+/// time: measured on Zen 5 out of the caches, asking for memory makes squares 1.3 times as fast with AVX-512 and twice
+/// as fast with AVX2, with 4 or 16 KiB a little less. Products by whole lines gain nothing.
 const AHEAD: usize = 8192;
 
 /// Rows of no more bytes than this are likely to be in the first-level cache and are not asked for.
 const CACHED_BYTES: usize = 40 << 10;
 
 /// The sums of at most [`CHUNK`](super::kit::CHUNK) units, of which `UNROLL` registers at once go into sums of their
-/// own. If `ahead`, as many lines are asked for as are read, in the order of their addresses; the rows follow each other
-/// then.
+/// own. If `ahead`, as many lines are asked for as are read, in the order of their addresses; then the rows follow each
+/// other.
 ///
 /// # Safety
 /// The instruction set is available, and `query` and each row have `dim` readable values.

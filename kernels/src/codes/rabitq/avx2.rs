@@ -11,7 +11,7 @@
 use std::arch::x86_64::*;
 
 use super::{
-    blocks::{BATCH, Blocks, Finish, Outputs, finish},
+    blocks::{BlockKernel, Direct, Finish, Outputs, fetch_ahead, fetch_factors_ahead, finish},
     estimate::Scan,
     layout::BLOCK,
 };
@@ -21,31 +21,41 @@ use super::{
 /// # Safety
 /// The features are available, and what [`super::scalar::rows`] asks for.
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn rows(scan: &Scan, sums: *mut u32) {
+pub(super) unsafe fn rows(scan: &Scan<'_>, keys: *mut f32, errors: *mut f32) {
     // SAFETY: the caller's duty.
     unsafe {
         for i in 0..scan.count {
-            let row = scan.row(i);
-            let mut sum = _mm256_setzero_si256();
-            let mut word = 0;
-            while word + 4 <= scan.words {
-                let signs = _mm256_loadu_si256(row.add(8 * word).cast());
-                for plane in 0..scan.plane_count.div_ceil(4) {
-                    sum = _mm256_add_epi64(sum, counts::<false>(scan, signs, 4 * plane, word, signs));
-                }
-                word += 4;
-            }
-            if word < scan.words {
-                let lanes = _mm256_setr_epi64x(0, 1, 2, 3);
-                let mask = _mm256_cmpgt_epi64(_mm256_set1_epi64x((scan.words - word) as i64), lanes);
-                let signs = _mm256_maskload_epi64(row.add(8 * word).cast(), mask);
-                for plane in 0..scan.plane_count.div_ceil(4) {
-                    sum = _mm256_add_epi64(sum, counts::<true>(scan, signs, 4 * plane, word, mask));
-                }
-            }
-            let two = _mm_add_epi64(_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum));
-            *sums.add(i) = (_mm_cvtsi128_si64(two) + _mm_extract_epi64::<1>(two)) as u32;
+            scan.fetch_ahead(scan.row(i), 1);
+            (*keys.add(i), *errors.add(i)) = scan.estimate(i, row_sum(scan, scan.row(i)));
         }
+    }
+}
+
+/// # Safety
+/// As for [`rows`]; `row` is one of them.
+#[inline(always)]
+unsafe fn row_sum(scan: &Scan<'_>, row: *const u8) -> u32 {
+    // SAFETY: the caller's duty.
+    unsafe {
+        let mut sum = _mm256_setzero_si256();
+        let mut word = 0;
+        while word + 4 <= scan.words {
+            let signs = _mm256_loadu_si256(row.add(8 * word).cast());
+            for plane in 0..scan.plane_count.div_ceil(4) {
+                sum = _mm256_add_epi64(sum, counts::<false>(scan, signs, 4 * plane, word, signs));
+            }
+            word += 4;
+        }
+        if word < scan.words {
+            let lanes = _mm256_setr_epi64x(0, 1, 2, 3);
+            let mask = _mm256_cmpgt_epi64(_mm256_set1_epi64x((scan.words - word) as i64), lanes);
+            let signs = _mm256_maskload_epi64(row.add(8 * word).cast(), mask);
+            for plane in 0..scan.plane_count.div_ceil(4) {
+                sum = _mm256_add_epi64(sum, counts::<true>(scan, signs, 4 * plane, word, mask));
+            }
+        }
+        let two = _mm_add_epi64(_mm256_castsi256_si128(sum), _mm256_extracti128_si256::<1>(sum));
+        (_mm_cvtsi128_si64(two) + _mm_extract_epi64::<1>(two)) as u32
     }
 }
 
@@ -55,7 +65,13 @@ pub(super) unsafe fn rows(scan: &Scan, sums: *mut u32) {
 /// # Safety
 /// As for [`rows`].
 #[inline(always)]
-unsafe fn counts<const MASKED: bool>(scan: &Scan, signs: __m256i, first: usize, word: usize, mask: __m256i) -> __m256i {
+unsafe fn counts<const MASKED: bool>(
+    scan: &Scan<'_>,
+    signs: __m256i,
+    first: usize,
+    word: usize,
+    mask: __m256i,
+) -> __m256i {
     // SAFETY: the caller's duty.
     unsafe {
         let low = _mm256_set1_epi8(15);
@@ -120,16 +136,34 @@ unsafe fn expand(from: *const u8) -> __m256i {
     }
 }
 
+/// The scans of blocks.
+pub(super) const BLOCKS: BlockKernel = BlockKernel { direct, one, four, finish: last, wide: false };
+
+/// See [`super::blocks::DirectRun`].
+///
+/// # Safety
+/// The features are available, and what [`super::scalar::direct`] asks for.
+#[target_feature(enable = "avx2")]
+unsafe fn direct(job: &Direct, keys: *mut f32, errors: *mut f32) {
+    for i in 0..job.count {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let mut sums = [0; BLOCK];
+            fetch_factors_ahead(job.block(i).add(BLOCK * job.bytes));
+            half_blocks(job.tables, job.bytes, job.block(i), &mut sums);
+            job.finish(i, &sums, keys, errors);
+        }
+    }
+}
+
 /// See [`super::blocks::OneRun`].
 ///
 /// # Safety
 /// The features are available, and what [`super::scalar::one`] asks for.
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn one(tables: *const u8, bytes: usize, blocks: Blocks, sums: &mut [[u16; BLOCK]; BATCH]) {
-    for i in 0..blocks.count.min(BATCH) {
-        // SAFETY: the caller's duty.
-        unsafe { half_blocks(tables, bytes, blocks.first.add(i * blocks.stride), &mut sums[i]) }
-    }
+unsafe fn one(tables: *const u8, bytes: usize, block: *const u8, sums: &mut [u16; BLOCK]) {
+    // SAFETY: the caller's duty.
+    unsafe { half_blocks(tables, bytes, block, sums) }
 }
 
 /// See [`super::blocks::FourRun`].
@@ -137,7 +171,7 @@ pub(super) unsafe fn one(tables: *const u8, bytes: usize, blocks: Blocks, sums: 
 /// # Safety
 /// As for [`one`], for each of four tables.
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn four(tables: [*const u8; 4], bytes: usize, block: *const u8, sums: &mut [[u16; BLOCK]; 4]) {
+unsafe fn four(tables: [*const u8; 4], bytes: usize, block: *const u8, sums: &mut [[u16; BLOCK]; 4]) {
     for q in 0..4 {
         // SAFETY: the caller's duty.
         unsafe { half_blocks(tables[q], bytes, block, &mut sums[q]) }
@@ -149,7 +183,7 @@ pub(super) unsafe fn four(tables: [*const u8; 4], bytes: usize, block: *const u8
 /// # Safety
 /// The features are available.
 #[target_feature(enable = "avx2")]
-pub(super) unsafe fn last(job: &Finish<'_>, outputs: Outputs<'_>) {
+unsafe fn last(job: &Finish<'_>, outputs: Outputs<'_>) {
     finish(job, outputs);
 }
 
@@ -168,6 +202,7 @@ unsafe fn half_blocks(tables: *const u8, bytes: usize, block: *const u8, sums: &
             let end = bytes.min(k + 3);
             let mut unit = [_mm256_setzero_si256(); 2];
             while k < end {
+                fetch_ahead(block.add(BLOCK * k));
                 let low_table = _mm256_broadcastsi128_si256(_mm_loadu_si128(tables.add(32 * k).cast()));
                 let high_table = _mm256_broadcastsi128_si256(_mm_loadu_si128(tables.add(32 * k + 16).cast()));
                 let mask = _mm256_set1_epi8(15);

@@ -10,7 +10,7 @@
 use std::arch::aarch64::*;
 
 use super::{
-    blocks::{BATCH, Blocks, Finish, Outputs, finish},
+    blocks::{BlockKernel, Direct, Finish, Outputs, fetch_ahead, fetch_factors_ahead, finish},
     estimate::Scan,
     layout::BLOCK,
 };
@@ -20,11 +20,12 @@ use super::{
 /// # Safety
 /// The features are available, and what [`super::scalar::rows`] asks for.
 #[target_feature(enable = "neon")]
-pub(super) unsafe fn rows(scan: &Scan, sums: *mut u32) {
+pub(super) unsafe fn rows(scan: &Scan<'_>, keys: *mut f32, errors: *mut f32) {
     // SAFETY: the caller's duty.
     unsafe {
         for i in 0..scan.count {
             let row = scan.row(i);
+            scan.fetch_ahead(row, 1);
             let mut sum = vdupq_n_u32(0);
             let mut word = 0;
             while word + 2 <= scan.words {
@@ -40,7 +41,7 @@ pub(super) unsafe fn rows(scan: &Scan, sums: *mut u32) {
                     sum = vaddq_u32(sum, counts::<true>(scan, signs, first, word));
                 }
             }
-            *sums.add(i) = vaddvq_u32(sum);
+            (*keys.add(i), *errors.add(i)) = scan.estimate(i, vaddvq_u32(sum));
         }
     }
 }
@@ -50,7 +51,7 @@ pub(super) unsafe fn rows(scan: &Scan, sums: *mut u32) {
 /// # Safety
 /// As for [`rows`].
 #[inline(always)]
-unsafe fn counts<const HALF: bool>(scan: &Scan, signs: uint8x16_t, first: usize, word: usize) -> uint32x4_t {
+unsafe fn counts<const HALF: bool>(scan: &Scan<'_>, signs: uint8x16_t, first: usize, word: usize) -> uint32x4_t {
     // SAFETY: the caller's duty.
     unsafe {
         let mut sum = vdupq_n_u8(0);
@@ -107,16 +108,34 @@ unsafe fn expand(from: *const u8) -> uint8x16_t {
     }
 }
 
+/// The scans of blocks.
+pub(super) const BLOCKS: BlockKernel = BlockKernel { direct, one, four, finish: last, wide: false };
+
+/// See [`super::blocks::DirectRun`].
+///
+/// # Safety
+/// The features are available, and what [`super::scalar::direct`] asks for.
+#[target_feature(enable = "neon")]
+unsafe fn direct(job: &Direct, keys: *mut f32, errors: *mut f32) {
+    for i in 0..job.count {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let mut sums = [0; BLOCK];
+            fetch_factors_ahead(job.block(i).add(BLOCK * job.bytes));
+            quarter_blocks(job.tables, job.bytes, job.block(i), &mut sums);
+            job.finish(i, &sums, keys, errors);
+        }
+    }
+}
+
 /// See [`super::blocks::OneRun`].
 ///
 /// # Safety
 /// The features are available, and what [`super::scalar::one`] asks for.
 #[target_feature(enable = "neon")]
-pub(super) unsafe fn one(tables: *const u8, bytes: usize, blocks: Blocks, sums: &mut [[u16; BLOCK]; BATCH]) {
-    for i in 0..blocks.count.min(BATCH) {
-        // SAFETY: the caller's duty.
-        unsafe { quarter_blocks(tables, bytes, blocks.first.add(i * blocks.stride), &mut sums[i]) }
-    }
+unsafe fn one(tables: *const u8, bytes: usize, block: *const u8, sums: &mut [u16; BLOCK]) {
+    // SAFETY: the caller's duty.
+    unsafe { quarter_blocks(tables, bytes, block, sums) }
 }
 
 /// See [`super::blocks::FourRun`].
@@ -124,7 +143,7 @@ pub(super) unsafe fn one(tables: *const u8, bytes: usize, blocks: Blocks, sums: 
 /// # Safety
 /// As for [`one`], for each of four tables.
 #[target_feature(enable = "neon")]
-pub(super) unsafe fn four(tables: [*const u8; 4], bytes: usize, block: *const u8, sums: &mut [[u16; BLOCK]; 4]) {
+unsafe fn four(tables: [*const u8; 4], bytes: usize, block: *const u8, sums: &mut [[u16; BLOCK]; 4]) {
     for q in 0..4 {
         // SAFETY: the caller's duty.
         unsafe { quarter_blocks(tables[q], bytes, block, &mut sums[q]) }
@@ -136,7 +155,7 @@ pub(super) unsafe fn four(tables: [*const u8; 4], bytes: usize, block: *const u8
 /// # Safety
 /// The features are available.
 #[target_feature(enable = "neon")]
-pub(super) unsafe fn last(job: &Finish<'_>, outputs: Outputs<'_>) {
+unsafe fn last(job: &Finish<'_>, outputs: Outputs<'_>) {
     finish(job, outputs);
 }
 
@@ -153,6 +172,7 @@ unsafe fn quarter_blocks(tables: *const u8, bytes: usize, block: *const u8, sums
             let end = bytes.min(k + 3);
             let mut unit = [vdupq_n_u8(0); 4];
             while k < end {
+                fetch_ahead(block.add(BLOCK * k));
                 let low_table = vld1q_u8(tables.add(32 * k));
                 let high_table = vld1q_u8(tables.add(32 * k + 16));
                 for quarter in 0..4 {

@@ -22,7 +22,9 @@ const SIGN_LOSS: f32 = 1.0 - std::f32::consts::FRAC_2_PI;
 const LANES: usize = 16;
 
 /// What an estimate needs to know of the query and one centre. From [`Query::term`].
+// Scans of several rows load a term as a whole.
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[repr(C)]
 pub struct Term {
     /// `|q - c|^2` for L2, `-<q, c>` for the inner product.
     pub(super) add: f32,

@@ -1,6 +1,6 @@
 //! Plain Rust: the oracle of the other sets, and the sums of the last words or rows for some.
 use super::{
-    blocks::{BATCH, Blocks, Finish, Outputs, finish},
+    blocks::{BlockKernel, Direct, Finish, Outputs, finish},
     estimate::Scan,
     layout::BLOCK,
 };
@@ -8,8 +8,9 @@ use super::{
 /// See [`super::estimate::RowsRun`].
 ///
 /// # Safety
-/// The signs of all rows are readable, `words` words each, the planes too, and `sums` has room for `count`.
-pub(super) unsafe fn rows(scan: &Scan, sums: *mut u32) {
+/// The signs of all rows are readable, `words` words each, with the trailers, and the planes; `keys` and `errors` have
+/// room for `count`.
+pub(super) unsafe fn rows(scan: &Scan<'_>, keys: *mut f32, errors: *mut f32) {
     for i in 0..scan.count {
         let mut sum = 0;
         for word in 0..scan.words {
@@ -23,7 +24,7 @@ pub(super) unsafe fn rows(scan: &Scan, sums: *mut u32) {
             }
         }
         // SAFETY: the caller's duty.
-        unsafe { *sums.add(i) = sum };
+        unsafe { (*keys.add(i), *errors.add(i)) = scan.estimate(i, sum) };
     }
 }
 
@@ -48,20 +49,30 @@ pub(super) unsafe fn full(bytes: *const i8, words: usize, signs: *const u8, plan
     sum
 }
 
-/// See [`super::blocks::OneRun`]; tables of 16 entries.
+/// The scans of blocks.
+pub(super) const BLOCKS: BlockKernel = BlockKernel { direct, one, four, finish: last, wide: false };
+
+/// See [`super::blocks::DirectRun`].
 ///
 /// # Safety
-/// `32 * bytes` bytes of tables and `64 * bytes` of each block are readable.
-pub(super) unsafe fn one(tables: *const u8, bytes: usize, blocks: Blocks, sums: &mut [[u16; BLOCK]; BATCH]) {
-    for (i, sums) in sums.iter_mut().enumerate().take(blocks.count) {
+/// What [`one`] asks for, for each block; factors follow the signs, and `keys`, and `errors` unless it is null, have
+/// room for the rows of all blocks.
+unsafe fn direct(job: &Direct, keys: *mut f32, errors: *mut f32) {
+    for i in 0..job.count {
         // SAFETY: the caller's duty.
-        unsafe { block_sums(tables, bytes, blocks.first.add(i * blocks.stride), sums) }
+        unsafe {
+            let mut sums = [0; BLOCK];
+            one(job.tables, job.bytes, job.block(i), &mut sums);
+            job.finish(i, &sums, keys, errors);
+        }
     }
 }
 
+/// See [`super::blocks::OneRun`]; tables of 16 entries.
+///
 /// # Safety
-/// As for [`one`].
-unsafe fn block_sums(tables: *const u8, bytes: usize, block: *const u8, sums: &mut [u16; BLOCK]) {
+/// `32 * bytes` bytes of tables and `64 * bytes` of the block are readable.
+unsafe fn one(tables: *const u8, bytes: usize, block: *const u8, sums: &mut [u16; BLOCK]) {
     sums.fill(0);
     for k in 0..bytes {
         for (row, sum) in sums.iter_mut().enumerate() {
@@ -80,10 +91,10 @@ unsafe fn block_sums(tables: *const u8, bytes: usize, block: *const u8, sums: &m
 ///
 /// # Safety
 /// As for [`one`], for each of four tables.
-pub(super) unsafe fn four(tables: [*const u8; 4], bytes: usize, block: *const u8, sums: &mut [[u16; BLOCK]; 4]) {
+unsafe fn four(tables: [*const u8; 4], bytes: usize, block: *const u8, sums: &mut [[u16; BLOCK]; 4]) {
     for (tables, sums) in tables.into_iter().zip(sums) {
         // SAFETY: the caller's duty.
-        unsafe { block_sums(tables, bytes, block, sums) }
+        unsafe { one(tables, bytes, block, sums) }
     }
 }
 
@@ -91,6 +102,6 @@ pub(super) unsafe fn four(tables: [*const u8; 4], bytes: usize, block: *const u8
 ///
 /// # Safety
 /// None is needed.
-pub(super) unsafe fn last(job: &Finish<'_>, outputs: Outputs<'_>) {
+unsafe fn last(job: &Finish<'_>, outputs: Outputs<'_>) {
     finish(job, outputs);
 }

@@ -64,11 +64,11 @@ impl<E> Wanted<E> {
 ///
 /// Rows in the first-level cache are taken `R` at a time, which shares the loads of the query, as are rows named by id,
 /// which are asked for while earlier ones are computed. Rows from memory ([`prefetch::is_stream`]) are taken one at a
-/// time: several streams at once confuse the hardware's prefetching. Cosines of `f32` gain by that from the second level
-/// too. 16-bit queries are widened once for a stream. Measured on Zen 5 over memory in calls of 256 rows, in ns a row, in
-/// blocks, one at a time, and reading alone: `f32` L2 of 96 components 25, 13, 10, of 200 components 27, 24, 19, of 768
-/// components 90, 82, 80; cosine of 128 components 46, 18, 13, of 768 components 120, 91, 80; binary16 L2 of 768
-/// components 60, 47, 37. Asking ahead in the cache would lose as much.
+/// time: several streams at once confuse the hardware's prefetching. Cosines of `f32` gain by that from the second
+/// level too. Binary16 queries are widened once for a stream. Measured on Zen 5 over memory in calls of 256 rows, in ns
+/// a row, in blocks, one at a time, and reading alone: `f32` L2 of 96 components 25, 13, 10, of 200 components 27, 24,
+/// 19, of 768 components 90, 82, 80; cosine of 128 components 46, 18, 13, of 768 components 120, 85, 80; binary16 L2 of
+/// 768 components 60, 47, 37. Asking ahead in the cache would lose as much.
 ///
 /// # Safety
 /// The instruction set of `A` and of `single` is available, `query` has `dim` readable values, `base` `dim` at each row

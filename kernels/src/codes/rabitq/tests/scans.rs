@@ -206,6 +206,8 @@ fn blocks_give_what_records_give() {
                 for q in 0..6 {
                     let got = run(count, |keys, errors| prepared[q].scan(&blocks[1..], terms[q], keys, errors));
                     assert!(got == want[q], "{:?} at {dim}, {planes} planes, {count}", estimator.isas());
+                    let got = run(count, |keys, _| prepared[q].keys(&blocks[1..], terms[q], keys));
+                    assert!(got.0 == want[q].0, "keys, {:?} at {dim}, {planes} planes, {count}", estimator.isas());
                 }
                 for some in [0, 1, 4, 6] {
                     let of: Vec<&BlockQuery> = prepared[..some].iter().collect();
@@ -220,6 +222,30 @@ fn blocks_give_what_records_give() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn blocks_are_handed_over_in_order() {
+    let mut rng = Rng::new(16);
+    let codec = codec(Metric::L2, 128, 1);
+    let mut query = Query::new(codec);
+    query.prepare(&normals(128, &mut rng));
+    let prepared = BlockQuery::new(&Estimator::new().unwrap(), &query);
+    for rows in [0usize, 1, 64, 511, 512, 513, 1300] {
+        let blocks: Vec<u8> = (0..rows.div_ceil(BLOCK) * codec.block_bytes()).map(|_| rng.next_u64() as u8).collect();
+        let want = run(rows, |keys, errors| prepared.scan(&blocks, query.origin(), keys, errors));
+        let got = run(rows, |keys, errors| {
+            let mut next = 0;
+            prepared.for_each_block(&blocks, rows, query.origin(), |first, some_keys, some_errors| {
+                assert_eq!(first, next);
+                next += some_keys.len();
+                keys[first..next].copy_from_slice(some_keys);
+                errors[first..next].copy_from_slice(some_errors);
+            });
+            assert_eq!(next, rows);
+        });
+        assert!(got == want, "{rows}");
     }
 }
 
