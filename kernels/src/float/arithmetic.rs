@@ -150,11 +150,7 @@ impl<I: Isa, E: Float, M: Op, T: Float> Arithmetic for Wide<I, E, M, T> {
     const PREPARES: bool = size_of::<T>() != size_of::<E>();
     // A load is a whole line, of which there is enough to do while the next one comes.
     const IN_ORDER: bool = M::SQUARES && I::LANES * size_of::<E>() == 64;
-    const AHEAD: usize = match size_of::<E>() {
-        2 => 8 << 10,
-        _ if M::SQUARES => 0,
-        _ => 4 << 10,
-    };
+    const AHEAD: usize = if size_of::<E>() == 2 { 8 << 10 } else { 4 << 10 };
 
     #[inline(always)]
     unsafe fn zero() -> I::F32 {
