@@ -4,7 +4,7 @@ use std::{
     ffi::{CStr, CString, c_char, c_void},
 };
 
-use elanus_kernels::{Bf16, Binary, Element, F16, IsaError, Kernel, KernelError, Metric, Rows, U4, dispatch};
+use elanus_kernels::{Bf16, Binary, Element, F16, IsaError, IsaInfo, Kernel, KernelError, Metric, Rows, U4, dispatch};
 
 use crate::{
     error::{ElanusStatus, Failure, guarded},
@@ -59,6 +59,8 @@ pub enum ElanusMetric {
 #[derive(Debug)]
 pub struct ElanusKernel {
     isa: CString,
+    /// The best set that may be used, which the kernel's own may be below.
+    pub(crate) limit: &'static IsaInfo,
     pub(crate) typed: Typed,
 }
 
@@ -95,11 +97,11 @@ pub(crate) fn metric(number: u32) -> Result<Metric, Failure> {
     metric.copied().ok_or_else(|| Failure::invalid(format!("metric {number} is not known")))
 }
 
-fn bind<E: Element>(metric: Metric, isa: Option<&str>) -> Result<Kernel<E>, KernelError> {
-    match isa {
-        Some(name) => Kernel::on(dispatch::find(name)?, metric),
-        None => Kernel::new(metric),
-    }
+/// A name that is not known is the caller's mistake; what this machine lacks is not.
+fn refusal(error: KernelError) -> Failure {
+    let text = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    let unknown = matches!(error, KernelError::Isa(IsaError::Unknown { .. }));
+    if unknown { Failure::invalid(text) } else { Failure::unsupported(text) }
 }
 
 /// Makes a kernel: `element` is one of `ElanusElement`, `metric` one of `ElanusMetric`. `isa` names the best instruction
@@ -121,25 +123,21 @@ pub unsafe extern "C" fn elanus_kernel_new(
         let metric = self::metric(metric)?;
         // SAFETY: not null; the caller's duty.
         let name = (!isa.is_null()).then(|| unsafe { CStr::from_ptr(isa) }.to_string_lossy());
-        let name = name.as_deref();
+        let limit = name.as_deref().map_or_else(dispatch::choice, dispatch::find);
+        let limit = limit.map_err(|error| refusal(error.into()))?;
         let typed = match element {
-            0 => bind(metric, name).map(Typed::F32),
-            1 => bind(metric, name).map(Typed::F16),
-            2 => bind(metric, name).map(Typed::Bf16),
-            3 => bind(metric, name).map(Typed::I8),
-            4 => bind(metric, name).map(Typed::U8),
-            5 => bind(metric, name).map(Typed::U4),
-            6 => bind(metric, name).map(Typed::Binary),
+            0 => Kernel::on(limit, metric).map(Typed::F32),
+            1 => Kernel::on(limit, metric).map(Typed::F16),
+            2 => Kernel::on(limit, metric).map(Typed::Bf16),
+            3 => Kernel::on(limit, metric).map(Typed::I8),
+            4 => Kernel::on(limit, metric).map(Typed::U8),
+            5 => Kernel::on(limit, metric).map(Typed::U4),
+            6 => Kernel::on(limit, metric).map(Typed::Binary),
             _ => return Err(Failure::invalid(format!("element {element} is not known"))),
         };
-        let typed = typed.map_err(|error| {
-            let cause = error.source().map(ToString::to_string);
-            let unknown = matches!(error, KernelError::Isa(IsaError::Unknown { .. }));
-            let text = cause.unwrap_or_else(|| error.to_string());
-            if unknown { Failure::invalid(text) } else { Failure::unsupported(text) }
-        })?;
+        let typed = typed.map_err(refusal)?;
         let isa = CString::new(with_kernel!(typed, kernel => kernel.isa())).unwrap_or_default();
-        *to = Box::into_raw(Box::new(ElanusKernel { isa, typed }));
+        *to = Box::into_raw(Box::new(ElanusKernel { isa, limit, typed }));
         Ok(())
     })
 }

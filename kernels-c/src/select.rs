@@ -2,7 +2,7 @@
 use std::ffi::c_void;
 
 use elanus_kernels::{
-    BitmapView, Kernel, Number, TopK, dispatch,
+    BitmapView, IsaInfo, Kernel, Number, TopK,
     gemm::{Gemm, Scratch},
     scan::{Keep, Scan},
 };
@@ -84,15 +84,16 @@ pub unsafe extern "C" fn elanus_batch_search(
         let (ids, keys, found) =
             unsafe { (write(ids, places, "ids")?, write(keys, places, "keys")?, write(found, query_count, "found")?) };
         let mut nearest: Vec<TopK> = (0..query_count).map(|_| TopK::new(k)).collect();
+        let limit = kernel.limit;
         let shape = Shape { queries, query_count, base, row_count, dim };
         // SAFETY: as above.
         unsafe {
             match kernel.typed {
-                Typed::F32(kernel) => batch(&kernel, shape, keep, &mut nearest)?,
-                Typed::F16(kernel) => batch(&kernel, shape, keep, &mut nearest)?,
-                Typed::Bf16(kernel) => batch(&kernel, shape, keep, &mut nearest)?,
-                Typed::I8(kernel) => batch(&kernel, shape, keep, &mut nearest)?,
-                Typed::U8(kernel) => batch(&kernel, shape, keep, &mut nearest)?,
+                Typed::F32(kernel) => batch(limit, &kernel, shape, keep, &mut nearest)?,
+                Typed::F16(kernel) => batch(limit, &kernel, shape, keep, &mut nearest)?,
+                Typed::Bf16(kernel) => batch(limit, &kernel, shape, keep, &mut nearest)?,
+                Typed::I8(kernel) => batch(limit, &kernel, shape, keep, &mut nearest)?,
+                Typed::U8(kernel) => batch(limit, &kernel, shape, keep, &mut nearest)?,
                 Typed::U4(_) | Typed::Binary(_) => {
                     return Err(Failure::unsupported("batches of U4 and BINARY vectors: search for each query"));
                 }
@@ -119,6 +120,7 @@ struct Shape {
 /// # Safety
 /// The pointers have as many units as the shape says.
 unsafe fn batch<E: Number>(
+    limit: &'static IsaInfo,
     kernel: &Kernel<E>,
     shape: Shape,
     keep: &[u64],
@@ -128,8 +130,7 @@ unsafe fn batch<E: Number>(
     // SAFETY: the caller's duty.
     let (queries, base) =
         unsafe { (rows::<E>(queries, query_count, dim, "queries")?, rows(base, row_count, dim, "base")?) };
-    let isa = dispatch::find(kernel.isa()).map_err(Failure::unsupported)?;
-    let gemm = Gemm::<E>::on(isa, kernel.metric()).map_err(Failure::unsupported)?;
+    let gemm = Gemm::<E>::on(limit, kernel.metric()).map_err(Failure::unsupported)?;
     let keep = (!keep.is_empty()).then(|| BitmapView::new(keep, row_count));
     gemm.search(&gemm.pack(queries), base, 0, keep, &mut Scratch::default(), nearest);
     Ok(())
