@@ -1,7 +1,7 @@
 //! Kernels over integers: L2, inner product and cosine of signed bytes, unsigned bytes and pairs of four bits.
 //!
-//! Sums are exact integers at any length, and a key is such an integer (for the cosine a quotient of them) rounded to
-//! `f32` once. So a key has the same bits on every machine, whatever the order of the additions.
+//! Sums are exact integers at any length, and a key is such an integer rounded to `f32` once; a cosine is made from them
+//! in `f64`, in one order, and rounded at the end. So a key has the same bits on every machine, whatever the order of the additions.
 mod driver;
 mod finish;
 mod kit;

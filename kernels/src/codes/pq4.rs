@@ -44,8 +44,8 @@ pub use self::{
 };
 pub use super::pq8::Codebooks;
 use crate::{
-    dispatch::{self, IsaError, KernelError},
-    isa::{self, IsaInfo, Version, versions},
+    dispatch::{self, KernelError},
+    isa::{IsaInfo, Version, versions},
     prefetch,
 };
 
@@ -171,11 +171,7 @@ impl Pq4 {
     /// # Errors
     /// When this machine does not have that set.
     pub fn on(isa: &'static IsaInfo, layout: Layout) -> Result<Self, KernelError> {
-        let missing = IsaError::Unavailable { name: isa.name(), needs: isa.summary() };
-        if !isa.is_available() {
-            return Err(missing.into());
-        }
-        let (isa, scans) = isa::pick(scans(layout), isa).ok_or(missing)?;
+        let (isa, scans) = dispatch::bind(scans(layout), isa)?;
         Ok(Self { layout, isa, scans })
     }
 

@@ -60,7 +60,7 @@ static BYTES: &[Version<RunBytes>] = versions![x86 AVX512VBMI => avx512vbmi::sca
 
 /// The scan of 8-bit product codes.
 ///
-/// A key is the sum of the table entries in the order of the sub-quantizers, starting from the first one, each rounded
+/// A key is the sum of the table entries in the order of the sub-quantizers, starting from zero, each rounded
 /// to `f32`; so it has the same bits on every machine, from every method.
 ///
 /// ```

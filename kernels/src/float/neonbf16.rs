@@ -82,7 +82,7 @@ impl<M: Product> Arithmetic for Pairs<M> {
                 out = inout(vreg) out,
                 a = in(vreg) a,
                 b = in(vreg) b,
-                options(pure, nomem, nostack, preserves_flags),
+                options(pure, nomem, nostack),
             );
         }
         F32x4(out)

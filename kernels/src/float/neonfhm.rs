@@ -81,7 +81,7 @@ impl<M: Product> Arithmetic for Products<M> {
                 high = inout(vreg) high,
                 a = in(vreg) a,
                 b = in(vreg) b,
-                options(pure, nomem, nostack, preserves_flags),
+                options(pure, nomem, nostack),
             );
         }
         [F32x4(low), F32x4(high)]

@@ -10,8 +10,8 @@ use super::{
     scalar,
 };
 use crate::{
-    dispatch::{IsaError, KernelError, choice},
-    isa::{self, ISAS, IsaInfo, Version, versions},
+    dispatch::{self, KernelError},
+    isa::{ISAS, IsaInfo, Version, versions},
     prefetch,
 };
 
@@ -129,12 +129,12 @@ pub struct Estimator {
 }
 
 impl Estimator {
-    /// On the best instruction sets that [`choice`] allows.
+    /// On the best instruction sets that [`dispatch::choice`] allows.
     ///
     /// # Errors
     /// When the set that was asked for cannot be used.
     pub fn new() -> Result<Self, KernelError> {
-        Self::on(choice()?)
+        Self::on(dispatch::choice()?)
     }
 
     /// On the instruction set `isa` or, for kinds of scan that have no code for it, the next one below.
@@ -142,13 +142,9 @@ impl Estimator {
     /// # Errors
     /// When this machine does not have that set.
     pub fn on(isa: &'static IsaInfo) -> Result<Self, KernelError> {
-        if !isa.is_available() {
-            return Err(IsaError::Unavailable { name: isa.name(), needs: isa.summary() }.into());
-        }
-        const SCALAR: &str = "the scalar version is always available";
-        let (rows_isa, rows) = isa::pick(ROWS, isa).expect(SCALAR);
-        let (full_isa, full) = isa::pick(FULL, isa).expect(SCALAR);
-        let (block_isa, block) = isa::pick(blocks::VERSIONS, isa).expect(SCALAR);
+        let (rows_isa, rows) = dispatch::bind(ROWS, isa)?;
+        let (full_isa, full) = dispatch::bind(FULL, isa)?;
+        let (block_isa, block) = dispatch::bind(blocks::VERSIONS, isa)?;
         Ok(Self { isas: [rows_isa, full_isa, block_isa], rows, full, block })
     }
 
