@@ -65,6 +65,7 @@
 //! | [`TopK`], [`Bitmap`], [`scan`] | the k nearest, which rows may be returned, and scans that write no matrix of scores |
 //! | [`gemm`] | batches: exact search, nearest centroids, matrices of keys |
 //! | [`codes`] | scalar quantization, product codes of four and eight bits, RaBitQ, rotations |
+//! | [`backend`] | the same work on a device: what one offers, and the CPU as the one that is always there |
 //! | [`sparse`], [`minhash`], [`max_sim`] | sparse products, MinHash signatures, lists of vectors against lists |
 //!
 //! The environment variable `ELANUS_ISA` names the best instruction set that may be used (`avx512`, `avx2`, `neon`,
@@ -74,6 +75,7 @@
 //! `simsimd` the module `peer` with simsimd's distances for comparison.
 #![deny(missing_docs)]
 
+pub mod backend;
 mod bitmap;
 mod bits;
 mod cell;

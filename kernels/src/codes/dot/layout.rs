@@ -172,7 +172,7 @@ impl<'a> Records<'a> {
     }
 
     /// All bytes, from the first record on.
-    pub(in crate::codes) const fn data(&self) -> &'a [u8] {
+    pub const fn data(&self) -> &'a [u8] {
         self.data
     }
 
