@@ -35,6 +35,7 @@ use std::time::Duration;
 
 pub use self::{cpu::Cpu, error::BackendError};
 use crate::codes::{dot, pq4, rabitq, sq};
+pub use crate::topk::{pack, unpack};
 use crate::{AnyRows, BitmapView, ElementType, KeyRange, Metric, TopK};
 
 /// Block work on one device. Calls may come from many threads at once; each returns when its answer is there.

@@ -14,7 +14,7 @@ use std::{mem::MaybeUninit, sync::OnceLock};
 
 pub(crate) use self::loops::Loops;
 use self::loops::{Offer, VERSIONS};
-pub(crate) use self::neighbor::{pack, unpack};
+pub use self::neighbor::{pack, unpack};
 pub use self::{neighbor::Neighbor, range::KeyRange};
 use crate::{
     bitmap::BitmapView,

@@ -39,6 +39,13 @@ static RULES: &[Rule] = &[
         refused: ASYNC,
     },
     Rule {
+        name: "elanus-gpu",
+        ours: &["elanus-kernels", "elanus-shaders"],
+        ours_in_tests: &[],
+        required: Some(&["bytemuck", "parking_lot"]),
+        refused: ASYNC,
+    },
+    Rule {
         name: "elanus-index",
         ours: &["elanus-kernels"],
         ours_in_tests: &["elanus-datasets"],
@@ -76,6 +83,7 @@ static RULES: &[Rule] = &[
 const ALL: &[&str] = &[
     "elanus-shaders",
     "elanus-kernels",
+    "elanus-gpu",
     "elanus-index",
     "elanus-segment",
     "elanus",

@@ -43,7 +43,7 @@ const SIGN: u32 = 1 << 31;
 /// The bits of a float are ordered as its magnitude is; turning all of them over where the sign is set, and else the
 /// sign alone, orders them as the value. The sum with 0 makes 0 of -0, as the two are one key.
 #[inline(always)]
-pub(crate) fn pack(key: f32, id: u32) -> u64 {
+pub fn pack(key: f32, id: u32) -> u64 {
     let bits = (key + 0.0).to_bits();
     let flip = ((bits as i32) >> 31) as u32 | SIGN;
     u64::from(bits ^ flip) << 32 | u64::from(id)
@@ -51,7 +51,7 @@ pub(crate) fn pack(key: f32, id: u32) -> u64 {
 
 /// Undoes [`pack`], but for the sign of a zero.
 #[inline(always)]
-pub(crate) fn unpack(packed: u64) -> Neighbor {
+pub fn unpack(packed: u64) -> Neighbor {
     let ordered = (packed >> 32) as u32;
     let flip = if ordered & SIGN == 0 { u32::MAX } else { SIGN };
     Neighbor { key: f32::from_bits(ordered ^ flip), id: packed as u32 }
