@@ -10,6 +10,7 @@ mod deps;
 mod docs;
 mod exec;
 mod fuzz;
+mod gpu;
 mod header;
 mod neon;
 mod roofline;
@@ -39,6 +40,11 @@ static SUBCOMMANDS: &[Subcommand] = &[
     Subcommand { name: "deps", about: "which crate may depend on which, and the licences", run: deps::run },
     Subcommand { name: "docs", about: "rewrite the generated blocks of docs/  [--check]", run: docs::run },
     Subcommand { name: "fuzz", about: "run the fuzz targets  [--seconds N] [TARGET ..]", run: fuzz::run },
+    Subcommand {
+        name: "gpu",
+        about: "suite and benches on a machine with a card  [--device cuda:0] [--pack DIR] [--record FILE]",
+        run: gpu::run,
+    },
     Subcommand { name: "header", about: "rewrite the C header of kernels-c  [--check]", run: header::run },
     Subcommand { name: "neon", about: "build and run the kernels' tests for aarch64 under qemu", run: neon::run },
     Subcommand {
