@@ -2,6 +2,7 @@
 //!
 //! A check fails with a panic that says which shape, query and row it was about. What a backend does not claim to
 //! support is skipped, and the report says so.
+mod codes;
 mod compare;
 mod edges;
 mod rows;
@@ -65,12 +66,14 @@ impl fmt::Display for Report {
 /// When the backend's answer is not the CPU's.
 pub fn run(backend: &dyn Backend, extent: &Extent, skip: &[&str]) -> Report {
     let mut report = Report::default();
-    for kind in ELEMENTS.iter().map(|element| CorpusKind::Rows(*element)) {
-        for metric in METRICS.iter().copied() {
-            let CorpusKind::Rows(element) = kind else { continue };
-            if element.supports(metric) {
-                cell(backend, kind, metric, extent, skip, &mut report);
-            }
+    for element in ELEMENTS.iter().copied() {
+        for metric in METRICS.iter().copied().filter(|metric| element.supports(*metric)) {
+            cell(backend, CorpusKind::Rows(element), metric, extent, skip, &mut report);
+        }
+    }
+    for kind in [CorpusKind::Sq(4), CorpusKind::Sq(6), CorpusKind::Sq(8), CorpusKind::Pq4, CorpusKind::RaBitQ] {
+        for metric in [Metric::L2, Metric::Ip, Metric::Cosine] {
+            cell(backend, kind, metric, extent, skip, &mut report);
         }
     }
     edges::check(backend);
@@ -84,7 +87,9 @@ fn cell(backend: &dyn Backend, kind: CorpusKind, metric: Metric, extent: &Extent
         report.skipped.push(name);
         return;
     }
-    let CorpusKind::Rows(element) = kind else { return };
-    let count = rows::check(backend, element, metric, extent);
+    let count = match kind {
+        CorpusKind::Rows(element) => rows::check(backend, element, metric, extent),
+        CorpusKind::Sq(_) | CorpusKind::Pq4 | CorpusKind::RaBitQ => codes::check(backend, kind, metric, extent),
+    };
     report.passed.push((name, count));
 }
