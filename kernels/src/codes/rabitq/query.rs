@@ -36,6 +36,11 @@ pub struct Term {
 }
 
 impl Term {
+    /// What is added to `f_add`: `|q - c|^2` for L2, `-<q, c>` for the inner product.
+    pub const fn add(&self) -> f32 {
+        self.add
+    }
+
     /// For a centre that does not exist: estimates are not numbers.
     pub(super) const NONE: Self = Self { add: f32::NAN, bound: f32::NAN, bound_code: f32::NAN, bound_query: f32::NAN };
 }
@@ -112,6 +117,19 @@ impl Query {
     /// Bits a component against tier 0.
     pub const fn bits(&self) -> u8 {
         self.bits
+    }
+
+    /// The bits of the rounded components `u`, plane by plane from the lowest, 64 components in a word: what a device
+    /// needs besides [`Query::unit_half`] and [`Term::add`]. With the signs of a row as words of the same order, the
+    /// product `p` is `D (2^bits - 1) - 2 sum_p 2^p popcount(signs ^ plane_p)`, and the key of tier 0
+    /// `(f_add + add) + f_rescale * (unit_half * p)`, each operation rounded by itself.
+    pub fn planes(&self) -> &[u64] {
+        &self.planes
+    }
+
+    /// Half the unit `a` of the rounded components.
+    pub const fn unit_half(&self) -> f32 {
+        self.scale
     }
 
     /// Takes in a rotated query. Nothing is allocated.

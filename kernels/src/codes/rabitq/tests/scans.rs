@@ -39,6 +39,31 @@ fn tier0_reference(codec: &Codec, query: &Query, records: Records<'_>, ids: &[u3
     })
 }
 
+#[test]
+fn what_is_published_for_devices_gives_the_key() {
+    let mut rng = Rng::new(12);
+    let codec = codec(Metric::Ip, 192, 1);
+    let coded = Coded::new(codec, Fit::Fast, &[vec![0.0; 192]], 20, &mut rng);
+    let mut query = Query::new(codec);
+    query.prepare(&normals(192, &mut rng));
+    let (term, words) = (query.origin(), codec.dim() / 64);
+    let records = codec.records(&coded.tier0, codec.record_bytes());
+    let found = run(20, |keys, _| {
+        for (i, key) in keys.iter_mut().enumerate() {
+            let record = records.get(i);
+            let mut product = 192 * ((1 << query.bits()) - 1);
+            for (at, plane) in query.planes().iter().enumerate() {
+                let signs = record[at % words * 8..][..8].try_into().unwrap();
+                product -= 2 * (((u64::from_le_bytes(signs) ^ plane).count_ones() as i32) << (at / words));
+            }
+            let [f_add, f_rescale, _] = layout::factors(&record[codec.plane_bytes()..]);
+            *key = (f_add + term.add()) + f_rescale * (query.unit_half() * product as f32);
+        }
+    });
+    let all: Vec<u32> = (0..20).collect();
+    assert_eq!(found.0, tier0_reference(&codec, &query, records, &all, &[term]).0);
+}
+
 /// The products of tier 1 in 64 bits.
 fn tier1_reference(codec: &Codec, query: &Query, tier0: Records<'_>, tier1: Records<'_>, terms: &[Term]) -> Vec<u32> {
     let keys: Vec<f32> = (0..tier0.len())
