@@ -80,6 +80,7 @@ use crate::{
     isa::{self, IsaInfo, Version, versions},
 };
 use driver::Cell;
+pub(super) use driver::Place;
 pub(super) use query::{largest, sum};
 
 /// The most components that a code may have.

@@ -22,6 +22,9 @@ use crate::{
 /// Keys that a scan writes before they are used: they stay in the first-level cache.
 const KEYS: usize = 1024;
 
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 /// Scans the rows in the bytes into as many keys.
 type Scan<'a> = Box<dyn FnMut(&[u8], &mut [f32]) + 'a>;
 
@@ -30,9 +33,10 @@ struct Case<'a> {
     name: String,
     isa: &'static str,
     dim: usize,
-    /// Bytes that `unit` rows take together.
+    /// Some units: rows that are computed together, `unit` of them in `unit_bytes`.
     sample: Vec<u8>,
     unit: usize,
+    unit_bytes: usize,
     work: Option<(Work, f64)>,
     scan: Scan<'a>,
 }
@@ -68,17 +72,21 @@ fn measure(
     (level, name, bytes): (Level, &'static str, usize),
     report: &mut Report,
 ) {
-    let samples = (bytes / case.sample.len()).max(1);
-    let codes: Vec<u8> = case.sample.iter().copied().cycle().take(samples * case.sample.len()).collect();
-    let rows = samples * case.unit;
-    let row_bytes = case.sample.len() as f64 / case.unit as f64;
-    let mut keys = vec![0.0; KEYS.min(rows)];
+    // The sample again and again, from a line's beginning on: whole units, and no more of them than fill the level.
+    let units = (bytes / case.unit_bytes).max(1);
+    let (bytes, rows) = (units * case.unit_bytes, units * case.unit);
+    let mut buffer: Vec<u8> = Vec::with_capacity(bytes + LINE);
+    buffer.resize(buffer.as_ptr().align_offset(LINE), 0);
+    let start = buffer.len();
+    buffer.extend(case.sample.iter().copied().cycle().take(bytes));
+    let codes = &buffer[start..];
+    let row_bytes = case.unit_bytes as f64 / case.unit as f64;
     // Whole units, of about as many rows as there are keys.
-    let step = (KEYS / case.unit).max(1) * case.sample.len();
-    keys.resize(keys.len().max(case.unit), 0.0);
+    let step = (KEYS / case.unit).max(1) * case.unit_bytes;
+    let mut keys = vec![0.0; KEYS.max(case.unit)];
     let mut call = || {
-        for part in black_box(&codes).chunks(step) {
-            let count = part.len() / case.sample.len() * case.unit;
+        for part in black_box(codes).chunks(step) {
+            let count = part.len() / case.unit_bytes * case.unit;
             (case.scan)(part, &mut keys[..count]);
             black_box(&keys);
         }
@@ -86,7 +94,7 @@ fn measure(
     let (ns, mut limit) = match level {
         // Other programs take their share of the memory, so what it gives is measured in turns with the scan.
         Level::Memory => {
-            let times = least(&mut [&mut call, &mut || limits::touch(black_box(&codes))], options.budget);
+            let times = least(&mut [&mut call, &mut || limits::touch(black_box(codes))], options.budget);
             (times[0] / rows as f64, times[1] / rows as f64)
         }
         Level::L1 | Level::L2 | Level::L3 => {
@@ -128,10 +136,20 @@ fn scalar(bits: u32, rows: Rows<'_, f32>, cases: &mut Vec<Case<'_>>) {
         let scan = Box::new(move |bytes: &[u8], keys: &mut [f32]| {
             codec.rows(&prepared, Records::new(bytes, stride, bytes.len() / stride), keys);
         });
-        cases.push(Case { name: format!("SQ{bits} records"), isa, dim, sample, unit: 64, work, scan });
+        cases.push(Case {
+            name: format!("SQ{bits} records"),
+            isa,
+            dim,
+            sample,
+            unit: 16,
+            unit_bytes: 16 * stride,
+            work,
+            scan,
+        });
     }
-    let mut sample = vec![0; codec.block_bytes() * 8];
-    for (i, block) in sample.chunks_mut(codec.block_bytes()).enumerate() {
+    let unit_bytes = codec.block_bytes();
+    let mut sample = vec![0; 8 * unit_bytes];
+    for (i, block) in sample.chunks_mut(unit_bytes).enumerate() {
         if codec.encode_block(rows.slice(i * BLOCK_ROWS..(i + 1) * BLOCK_ROWS), block).is_err() {
             return;
         }
@@ -139,10 +157,18 @@ fn scalar(bits: u32, rows: Rows<'_, f32>, cases: &mut Vec<Case<'_>>) {
     if let Ok(prepared) = codec.prepare_blocks(&query) {
         let isa = codec.isa();
         let scan = Box::new(move |bytes: &[u8], keys: &mut [f32]| {
-            let stride = codec.block_bytes();
-            codec.blocks(&prepared, Records::new(bytes, stride, bytes.len() / stride), keys);
+            codec.blocks(&prepared, Records::new(bytes, unit_bytes, bytes.len() / unit_bytes), keys);
         });
-        cases.push(Case { name: format!("SQ{bits} blocks"), isa, dim, sample, unit: 8 * BLOCK_ROWS, work, scan });
+        cases.push(Case {
+            name: format!("SQ{bits} blocks"),
+            isa,
+            dim,
+            sample,
+            unit: BLOCK_ROWS,
+            unit_bytes,
+            work,
+            scan,
+        });
     }
 }
 
@@ -154,15 +180,15 @@ fn lookups(dim: usize, m: usize, cases: &mut Vec<Case<'_>>) {
     let mut rng = Rng::new(12);
     let sample: Vec<u8> = (0..layout.packed_bytes(m, pq4::BLOCK)).map(|_| rng.next_u64() as u8).collect();
     let isa = scan.isa();
-    let block_bytes = sample.len();
+    let unit_bytes = sample.len();
     let scan = Box::new(move |bytes: &[u8], keys: &mut [f32]| {
-        let rows = bytes.len() / block_bytes * pq4::BLOCK;
+        let rows = bytes.len() / unit_bytes * pq4::BLOCK;
         if let Ok(codes) = Packed::new(layout, m, rows, bytes) {
             scan.keys(&tables, codes, 0, keys);
         }
     });
     let work = Some((Work::Lookup, m as f64));
-    cases.push(Case { name: format!("PQ4 M={m}"), isa, dim, sample, unit: pq4::BLOCK, work, scan });
+    cases.push(Case { name: format!("PQ4 M={m}"), isa, dim, sample, unit: pq4::BLOCK, unit_bytes, work, scan });
 }
 
 /// RaBitQ with one bit: records, and blocks.
@@ -178,8 +204,9 @@ fn one_bit(rows: Rows<'_, f32>, cases: &mut Vec<Case<'_>>) {
     let mut query = Query::new(codec);
     query.prepare(&normals(13, dim));
     let (term, block_query) = (query.origin(), BlockQuery::new(&estimator, &query));
-    let mut blocks = vec![0; 4 * codec.block_bytes()];
-    for (i, block) in blocks.chunks_mut(codec.block_bytes()).enumerate() {
+    let unit_bytes = codec.block_bytes();
+    let mut blocks = vec![0; 4 * unit_bytes];
+    for (i, block) in blocks.chunks_mut(unit_bytes).enumerate() {
         codec.pack_block(codec.records(&records, stride), i * rabitq::BLOCK, block);
     }
     let [by_record, _, by_block] = estimator.isas();
@@ -189,7 +216,7 @@ fn one_bit(rows: Rows<'_, f32>, cases: &mut Vec<Case<'_>>) {
     });
     let work = Some((Work::Lookup, dim as f64 / 6.0));
     let name = "RaBitQ 1-bit blocks".to_owned();
-    cases.push(Case { name, isa: by_block, dim, sample: blocks, unit: 4 * rabitq::BLOCK, work, scan });
+    cases.push(Case { name, isa: by_block, dim, sample: blocks, unit: rabitq::BLOCK, unit_bytes, work, scan });
     let mut errors = vec![0.0; 2 * KEYS];
     let terms = [term];
     let scan = Box::new(move |bytes: &[u8], keys: &mut [f32]| {
@@ -198,5 +225,5 @@ fn one_bit(rows: Rows<'_, f32>, cases: &mut Vec<Case<'_>>) {
     // Four planes of the query are counted against each code.
     let work = Some((Work::Popcount, 4.0 * dim as f64 / 8.0));
     let name = "RaBitQ 1-bit records".to_owned();
-    cases.push(Case { name, isa: by_record, dim, sample: records, unit: 256, work, scan });
+    cases.push(Case { name, isa: by_record, dim, sample: records, unit: 16, unit_bytes: 16 * stride, work, scan });
 }

@@ -16,8 +16,10 @@ use std::arch::x86_64::*;
 
 use super::{
     avx512,
-    driver::{Arch, stamp},
+    driver::{Arch, BlockJob, Cell, RowJob, stamp},
 };
+
+mod streams;
 
 pub(super) struct Vnni;
 
@@ -114,9 +116,43 @@ impl Arch for Vnni {
     }
 }
 
-stamp! {
-    Vnni,
-    ["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vnni"],
-    rows: [8, 8, 4, 4],
-    columns: [8, 8, 4, 4]
+/// The loops of `driver`, for planes and places that have none in [`streams`].
+mod stamped {
+    use super::{Vnni, stamp};
+
+    stamp! {
+        Vnni,
+        ["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512vnni"],
+        rows: [8, 8, 4, 4],
+        columns: [1, 8, 4, 4]
+    }
+}
+
+pub(super) const CELL: Cell = Cell { rows, blocks, ..stamped::CELL };
+
+/// One plane of rows.
+///
+/// # Safety
+/// See `driver::rows`.
+pub(super) unsafe fn rows(job: &RowJob) {
+    let streamed = if job.bits >= 4 && job.rows.is_null() { job.count / 16 * 16 } else { 0 };
+    // SAFETY: the caller's duty.
+    unsafe {
+        if streamed > 0 {
+            streams::rows(job, streamed);
+        }
+        if streamed < job.count {
+            let base = job.base.add(streamed * job.stride);
+            stamped::rows(&RowJob { base, count: job.count - streamed, out: job.out.add(streamed), ..*job });
+        }
+    }
+}
+
+/// One plane of blocks.
+///
+/// # Safety
+/// See `driver::blocks`.
+pub(super) unsafe fn blocks(job: &BlockJob) {
+    // SAFETY: the caller's duty.
+    unsafe { if job.bits >= 4 && job.alone { streams::blocks(job) } else { stamped::blocks(job) } }
 }

@@ -3,7 +3,7 @@ use std::ptr;
 
 use super::{
     DotError, cell_on, cells,
-    driver::{BlockJob, Cell},
+    driver::{BlockJob, Cell, Place},
     layout::{self, Arrangement, Layout, Records, STEP_BYTES},
     query::{Query8, Query16},
 };
@@ -137,34 +137,52 @@ impl BlockDot {
     /// When the query was made for other codes or another set, a record has fewer than `block_bytes` bytes, or `out`
     /// has not sixteen places for each.
     pub fn blocks(&self, query: &Query8, blocks: Records<'_>, out: &mut [i32]) {
+        let place = blocks.place();
+        assert_eq!(Some(out.len()), blocks.len().checked_mul(BLOCK_ROWS), "sixteen products for each block");
+        // SAFETY: there is room for sixteen products of each block.
+        unsafe { self.products(query, blocks, place, out.as_mut_ptr()) };
+    }
+
+    /// [`BlockDot::blocks`] with codes from `place`.
+    ///
+    /// # Safety
+    /// `out` has room for sixteen products of each block.
+    ///
+    /// # Panics
+    /// When the query was made for other codes or another set, or a record has fewer than `block_bytes` bytes.
+    #[inline]
+    pub(in crate::codes) unsafe fn products(&self, query: &Query8, blocks: Records<'_>, place: Place, out: *mut i32) {
         let same = query.layout.is(&self.layout) && ptr::eq(query.isa, self.isa);
         assert!(same, "a query made for {:?} on {:?}", query.layout, query.isa);
-        assert_eq!(Some(out.len()), blocks.len().checked_mul(BLOCK_ROWS), "sixteen products for each block");
         let codes = blocks.check(self.layout.bytes);
         let planes = self.layout.planes();
         let stretch = if planes.len() == 1 { blocks.len().max(1) } else { STRETCH };
-        for (i, out) in out.chunks_mut(stretch * BLOCK_ROWS).enumerate() {
+        let (tables, bias) = query.tables();
+        let mut first = 0;
+        while first < blocks.len() {
             for (p, plane) in planes.iter().enumerate() {
-                let (tables, bias) = query.tables();
                 // SAFETY: the instruction set is available (see `Cell`), the plane is within its block, and `out` has
                 // room for sixteen products of each.
                 unsafe {
                     (self.cell.blocks)(&BlockJob {
                         bits: plane.bits,
-                        codes: codes.add(i * stretch * blocks.stride() + plane.start),
+                        codes: codes.add(first * blocks.stride() + plane.start),
                         stride: blocks.stride(),
                         steps: plane.bytes / STEP_BYTES,
-                        blocks: out.len() / BLOCK_ROWS,
+                        blocks: stretch.min(blocks.len() - first),
+                        place,
+                        alone: planes.len() == 1,
                         query: query.plane(0),
                         sum: query.sum(),
                         tables,
                         bias,
                         shift: plane.shift,
                         add: p > 0,
-                        out: out.as_mut_ptr(),
+                        out: out.add(first * BLOCK_ROWS),
                     });
                 }
             }
+            first += stretch;
         }
     }
 }

@@ -18,6 +18,33 @@ pub(super) const AHEAD: usize = 6144;
 /// The most rows that are computed together.
 pub(super) const ROWS_MAX: usize = 8;
 
+/// Where the codes of a call come from, which decides how many rows are read side by side: the more there are, the
+/// fewer loads of the query, but from beyond the first-level cache the CPU's own prefetcher follows one stream best.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::codes) enum Place {
+    /// The first-level cache, or one row here and one there.
+    Near,
+    /// The caches beyond.
+    Cached,
+    /// Memory.
+    Memory,
+}
+
+impl Place {
+    /// Where `bytes` consecutive bytes that begin at `base` probably are. Asked once for a call.
+    pub(in crate::codes) fn of(base: *const u8, bytes: usize) -> Self {
+        /// More than this is not in the first-level cache, together with the query and the keys.
+        const NEAR_BYTES: usize = 40 << 10;
+        if bytes <= NEAR_BYTES {
+            Self::Near
+        } else if prefetch::is_stream(base, bytes) {
+            Self::Memory
+        } else {
+            Self::Cached
+        }
+    }
+}
+
 /// The kernels of one instruction set. The set is available wherever a cell is at hand, because only
 /// [`crate::isa::Version::available`] hands cells out.
 #[derive(Clone, Copy, Debug)]
@@ -44,16 +71,35 @@ pub(super) struct RowJob {
     pub(super) start: usize,
     /// Bytes of the plane in a row, a multiple of 16.
     pub(super) bytes: usize,
-    /// Where the rows begin, for `count` rows and then up to a multiple of [`ROWS_MAX`].
+    /// Where the rows are: named one by one, or null where they follow each other.
     pub(super) rows: *const *const u8,
+    /// Else the first row,
+    pub(super) base: *const u8,
+    /// and bytes from one to the next.
+    pub(super) stride: usize,
     /// Rows.
     pub(super) count: usize,
-    /// Whether to ask for memory [`AHEAD`], which pays where the rows follow each other and are not in the cache.
-    pub(super) ahead: bool,
+    /// What the rows are read from.
+    pub(super) place: Place,
+    /// Whether this plane is the first, which asks for what is ahead of whole rows.
+    pub(super) first: bool,
     /// The query's bytes for this plane.
     pub(super) query: *const i8,
-    /// As many products as there are addresses.
+    /// Room for products, `count` up to a multiple of [`ROWS_MAX`].
     pub(super) out: *mut i32,
+}
+
+impl RowJob {
+    /// Where row `i` begins; the last one stands in for those that lack.
+    ///
+    /// # Safety
+    /// There is a row.
+    #[inline(always)]
+    pub(super) unsafe fn row(&self, i: usize) -> *const u8 {
+        let i = i.min(self.count - 1);
+        // SAFETY: the caller's duty.
+        unsafe { if self.rows.is_null() { self.base.add(i * self.stride) } else { *self.rows.add(i) } }
+    }
 }
 
 /// A query against one plane of some blocks.
@@ -70,6 +116,10 @@ pub(super) struct BlockJob {
     pub(super) steps: usize,
     /// Blocks.
     pub(super) blocks: usize,
+    /// Where they are.
+    pub(super) place: Place,
+    /// Whether this is their only plane, so that they are read from start to end.
+    pub(super) alone: bool,
     /// The query's bytes in the order of the components.
     pub(super) query: *const i8,
     /// The sum of the query's bytes.
@@ -177,31 +227,28 @@ unsafe fn queries<A: Arch, const BITS: u32, const FIELDS: usize>(from: *const i8
     }
 }
 
-/// One plane of `ROWS` rows (a multiple of 4).
+/// One plane of `ROWS` rows (a multiple of 4) from row `first` on.
 ///
 /// # Safety
 /// The instruction set is available, the rows are readable, the query holds `FIELDS` registers for each register of
 /// codes, whole or not, and there is room for `ROWS` products.
 #[inline(always)]
-unsafe fn group<A: Arch, const BITS: u32, const FIELDS: usize, const ROWS: usize>(
-    job: &RowJob,
-    rows: &[*const u8; ROWS],
-    out: *mut i32,
-) {
+unsafe fn group<A: Arch, const BITS: u32, const FIELDS: usize, const ROWS: usize>(job: &RowJob, first: usize) {
     const { assert!(BITS as usize * FIELDS == 8 && ROWS.is_multiple_of(4)) }
     let (full, tail) = (job.bytes / A::BYTES, job.bytes % A::BYTES);
-    let mut rows = *rows;
+    let ahead = job.place == Place::Memory;
+    let mut rows = [job.query.cast(); ROWS];
     let mut query = job.query;
     // SAFETY: the caller's duty; the tail is shorter than a register and what is left of the row.
     unsafe {
         for r in 0..ROWS {
-            rows[r] = rows[r].add(job.start);
+            rows[r] = job.row(first + r).add(job.start);
         }
         let mut sums = [[A::zero(); FIELDS]; ROWS];
         for register in 0..full {
             let parts = queries::<A, BITS, FIELDS>(query);
             query = query.add(FIELDS * A::BYTES);
-            if BITS <= 4 && job.ahead {
+            if BITS <= 4 && ahead {
                 for r in 0..ROWS {
                     prefetch::row(rows[r].wrapping_add(register * A::BYTES + AHEAD), A::BYTES);
                 }
@@ -222,7 +269,7 @@ unsafe fn group<A: Arch, const BITS: u32, const FIELDS: usize, const ROWS: usize
             for r in 0..4 {
                 four[r] = A::finish::<BITS, FIELDS>(&sums[4 * quad + r]);
             }
-            out.add(4 * quad).cast::<[i32; 4]>().write_unaligned(A::totals(&four));
+            job.out.add(first + 4 * quad).cast::<[i32; 4]>().write_unaligned(A::totals(&four));
         }
     }
 }
@@ -236,8 +283,8 @@ pub(super) unsafe fn rows<A: Arch, const BITS: u32, const FIELDS: usize, const R
     const { assert!(ROWS_MAX.is_multiple_of(ROWS)) }
     let mut done = 0;
     while done < job.count {
-        // SAFETY: the caller's duty; addresses and room for products go up to a multiple of `ROWS`.
-        unsafe { group::<A, BITS, FIELDS, ROWS>(job, &*job.rows.add(done).cast(), job.out.add(done)) };
+        // SAFETY: the caller's duty; room for products goes up to a multiple of `ROWS`.
+        unsafe { group::<A, BITS, FIELDS, ROWS>(job, done) };
         done += ROWS;
     }
 }

@@ -1,5 +1,5 @@
 //! Where each component of a code lies, and views of coded rows.
-use super::{DotError, MAX_DIM};
+use super::{DotError, MAX_DIM, driver::Place};
 
 /// Rows that are computed together in a block.
 pub(super) const BLOCK_ROWS: usize = 16;
@@ -149,6 +149,7 @@ impl<'a> Records<'a> {
     ///
     /// # Panics
     /// When `stride` is 0, or `data` ends before the last record begins.
+    #[inline]
     pub fn new(data: &'a [u8], stride: usize, len: usize) -> Self {
         assert!(stride > 0, "records that are 0 bytes apart");
         let last = len.saturating_sub(1).checked_mul(stride);
@@ -157,6 +158,7 @@ impl<'a> Records<'a> {
     }
 
     /// How many records there are.
+    #[inline]
     pub const fn len(&self) -> usize {
         self.len
     }
@@ -167,13 +169,21 @@ impl<'a> Records<'a> {
     }
 
     /// Bytes between the starts of two records.
+    #[inline]
     pub const fn stride(&self) -> usize {
         self.stride
     }
 
     /// All bytes, from the first record on.
+    #[inline]
     pub const fn data(&self) -> &'a [u8] {
         self.data
+    }
+
+    /// Where all records probably are, asked once for a scan of them.
+    #[inline]
+    pub(in crate::codes) fn place(&self) -> Place {
+        Place::of(self.data.as_ptr(), self.len.saturating_mul(self.stride))
     }
 
     /// The first `bytes` bytes of record `i`.
@@ -190,6 +200,7 @@ impl<'a> Records<'a> {
     ///
     /// # Panics
     /// When there are not so many.
+    #[inline]
     pub fn slice(&self, first: usize, len: usize) -> Records<'a> {
         assert!(first <= self.len && len <= self.len - first, "records {first} and {len} more of {}", self.len);
         let skip = (first * self.stride).min(self.data.len());
@@ -200,6 +211,7 @@ impl<'a> Records<'a> {
     ///
     /// # Panics
     /// When they have not, or would overlap.
+    #[inline]
     pub(super) fn check(&self, bytes: usize) -> *const u8 {
         if self.len > 0 {
             assert!(self.stride >= bytes, "records of {bytes} bytes that are {} apart", self.stride);

@@ -1,19 +1,16 @@
 //! Products of a query with codes that lie row by row.
-use std::{mem::MaybeUninit, ptr};
+use std::ptr;
 
 use super::{
     DotError, cell_on, cells,
-    driver::{Cell, ROWS_MAX, RowJob},
+    driver::{Cell, Place, ROWS_MAX, RowJob},
     layout::{Arrangement, Layout, Records},
     query::{Query8, Query16},
 };
 use crate::{dispatch::choice, isa::IsaInfo, prefetch};
 
-/// Rows that are computed at a time, a multiple of `ROWS_MAX`.
+/// Rows of several planes that are computed at a time, a multiple of `ROWS_MAX`.
 const BATCH: usize = 64;
-
-/// Rows in sequence of fewer bytes than this are likely to be in the second-level cache and are not asked for ahead.
-const CACHED_BYTES: usize = 512 << 10;
 
 /// Rows that are computed at a time where ids name them, and that are asked for meanwhile. Measured on Zen 5 out of the
 /// caches: 16 against 8 gains a quarter for rows of one bit, a tenth for rows of four, and nothing where rows are long.
@@ -151,9 +148,22 @@ impl RowDot {
     /// not one place for each.
     pub fn rows(&self, query: &Query8, records: Records<'_>, out: &mut [i32]) {
         assert_eq!(out.len(), records.len(), "one product for each record");
+        // SAFETY: there is.
+        unsafe { self.products(query, records, records.place(), out.as_mut_ptr()) };
+    }
+
+    /// [`RowDot::rows`] with codes from `place`.
+    ///
+    /// # Safety
+    /// `out` has room for a product of each record.
+    ///
+    /// # Panics
+    /// As there.
+    #[inline]
+    pub(in crate::codes) unsafe fn products(&self, query: &Query8, records: Records<'_>, place: Place, out: *mut i32) {
         let codes = self.check(query, records);
         // SAFETY: all records are within the data, and `out` has room for them.
-        unsafe { self.run(query, codes, records.stride(), None, out) };
+        unsafe { self.run(query, codes, records.stride(), place, records.len(), out) };
     }
 
     /// `out[i] = sum_j code_ij * q_j` for each record that `ids` names, in that order. Later records are prefetched
@@ -163,92 +173,135 @@ impl RowDot {
     /// As for [`RowDot::rows`], and when there is no record of some id.
     pub fn gather(&self, query: &Query8, records: Records<'_>, ids: &[u32], out: &mut [i32]) {
         assert_eq!(out.len(), ids.len(), "one product for each id");
+        // SAFETY: there is.
+        unsafe { self.picked(query, records, ids, out.as_mut_ptr()) };
+    }
+
+    /// [`RowDot::gather`].
+    ///
+    /// # Safety
+    /// `out` has room for a product of each id.
+    ///
+    /// # Panics
+    /// As there.
+    pub(in crate::codes) unsafe fn picked(&self, query: &Query8, records: Records<'_>, ids: &[u32], out: *mut i32) {
         if let Some(largest) = ids.iter().copied().reduce(u32::max) {
             assert!((largest as usize) < records.len(), "record {largest} of {}", records.len());
         }
         let codes = self.check(query, records);
         // SAFETY: every id names a record, those are within the data, and `out` has room for one product each.
-        unsafe { self.run(query, codes, records.stride(), Some(ids), out) };
+        unsafe { self.pick(query, codes, records.stride(), ids, out) };
     }
 
+    #[inline]
     fn check(&self, query: &Query8, records: Records<'_>) -> *const u8 {
         let same = query.layout.is(&self.layout) && ptr::eq(query.isa, self.isa);
         assert!(same, "a query made for {:?} on {:?}", query.layout, query.isa);
         records.check(self.layout.bytes)
     }
 
-    /// The products of some rows, a batch at a time: all planes of a batch while it is in the cache.
+    /// The products of `count` consecutive rows.
     ///
     /// # Safety
-    /// The records that are named, or the first `out.len()` where none are, are readable.
-    unsafe fn run(&self, query: &Query8, codes: *const u8, stride: usize, ids: Option<&[u32]>, out: &mut [i32]) {
-        let batch = if ids.is_some() { FETCH_ROWS } else { BATCH };
-        // With what follows the codes, where there is something.
-        let fetched = stride.min(self.layout.bytes + 64).min(FETCH_BYTES);
-        let ahead = ids.is_none() && out.len().saturating_mul(stride) >= CACHED_BYTES;
-        let mut rows: Addresses = [const { MaybeUninit::uninit() }; BATCH];
-        for (i, out) in out.chunks_mut(batch).enumerate() {
-            let first = i * batch;
-            let mut last = codes;
-            if let Some(ids) = ids {
-                for (r, (row, &id)) in rows.iter_mut().zip(&ids[first..first + out.len()]).enumerate() {
-                    last = *row.write(codes.wrapping_add(id as usize * stride));
-                    if i == 0 && r >= ROWS_MAX {
-                        fetch(last, fetched);
-                    }
-                }
-                for &id in ids[first + out.len()..].iter().take(FETCH_ROWS) {
-                    fetch(codes.wrapping_add(id as usize * stride), fetched);
-                }
-            } else {
-                for (r, row) in rows[..out.len()].iter_mut().enumerate() {
-                    last = *row.write(codes.wrapping_add((first + r) * stride));
-                }
-            }
-            // The last stands in for those that the last group lacks.
-            for row in &mut rows[out.len()..out.len().next_multiple_of(ROWS_MAX)] {
-                row.write(last);
-            }
-            // SAFETY: the rows are readable.
-            unsafe { self.batch(query, &rows, ahead, out) };
+    /// They are readable, and `out` has room for them.
+    #[inline]
+    unsafe fn run(&self, query: &Query8, codes: *const u8, stride: usize, place: Place, count: usize, out: *mut i32) {
+        // Several planes of a batch while it is in the cache; one plane in one go.
+        let whole = count / ROWS_MAX * ROWS_MAX;
+        let batch = if self.layout.planes().len() == 1 && !self.lacks() { whole } else { BATCH };
+        let mut done = 0;
+        while done < count {
+            let here = (count - done).min(if done < whole { batch } else { BATCH });
+            let base = codes.wrapping_add(done * stride);
+            let rows = Rows { named: ptr::null(), base, stride, place, count: here };
+            // SAFETY: the rows are readable, and there is room.
+            unsafe { self.batch(query, &rows, out.add(done)) };
+            done += here;
         }
     }
 
+    /// The products of rows that ids name.
+    ///
     /// # Safety
-    /// The first `out.len()` rows are written and readable, and the next up to a multiple of `ROWS_MAX`.
-    unsafe fn batch(&self, query: &Query8, rows: &Addresses, ahead: bool, out: &mut [i32]) {
+    /// Every id names a record that is readable, and `out` has room for them.
+    unsafe fn pick(&self, query: &Query8, codes: *const u8, stride: usize, ids: &[u32], out: *mut i32) {
+        // With what follows the codes, where there is something.
+        let fetched = stride.min(self.layout.bytes + 64).min(FETCH_BYTES);
+        let mut rows = [codes; FETCH_ROWS];
+        for (i, here) in ids.chunks(FETCH_ROWS).enumerate() {
+            for (r, (row, &id)) in rows.iter_mut().zip(here).enumerate() {
+                *row = codes.wrapping_add(id as usize * stride);
+                if i == 0 && r >= ROWS_MAX {
+                    fetch(*row, fetched);
+                }
+            }
+            for &id in ids[i * FETCH_ROWS + here.len()..].iter().take(FETCH_ROWS) {
+                fetch(codes.wrapping_add(id as usize * stride), fetched);
+            }
+            let rows = Rows { named: rows.as_ptr(), base: codes, stride, place: Place::Near, count: here.len() };
+            // SAFETY: the rows are readable, and there is room.
+            unsafe { self.batch(query, &rows, out.add(i * FETCH_ROWS)) };
+        }
+    }
+
+    /// Whether products in rows lack 128 times the sum of the query.
+    #[inline]
+    fn lacks(&self) -> bool {
+        self.cell.signed && self.layout.width == 8
+    }
+
+    /// # Safety
+    /// The rows are readable, and `out` has room for them.
+    ///
+    /// # Panics
+    /// When there are more than [`BATCH`] rows, and not a multiple of [`ROWS_MAX`] of one plane that lacks nothing.
+    #[inline]
+    unsafe fn batch(&self, query: &Query8, rows: &Rows, out: *mut i32) {
+        let missing = if self.lacks() { query.sum().wrapping_mul(128) } else { 0 };
         for (p, plane) in self.layout.planes().iter().enumerate() {
             let mut job = RowJob {
                 bits: plane.bits,
                 start: plane.start,
                 bytes: plane.bytes,
-                rows: rows.as_ptr().cast(),
-                count: out.len(),
-                ahead,
+                rows: rows.named,
+                base: rows.base,
+                stride: rows.stride,
+                count: rows.count,
+                place: rows.place,
+                first: p == 0,
                 query: query.plane(p),
-                out: out.as_mut_ptr(),
+                out,
             };
-            let missing = if self.cell.signed && plane.bits == 8 { query.sum().wrapping_mul(128) } else { 0 };
-            if p == 0 && missing == 0 && out.len().is_multiple_of(ROWS_MAX) {
+            if p == 0 && missing == 0 && rows.count.is_multiple_of(ROWS_MAX) {
                 // SAFETY: the instruction set is available (see `Cell`), the plane is within its row, and there is
                 // room.
                 unsafe { (self.cell.rows)(&job) };
                 continue;
             }
             let mut products = [0; BATCH];
-            job.out = products.as_mut_ptr();
+            job.out = products[..rows.count.next_multiple_of(ROWS_MAX)].as_mut_ptr();
             // SAFETY: as above.
             unsafe { (self.cell.rows)(&job) };
-            for (out, product) in out.iter_mut().zip(&products) {
+            for (i, product) in products[..rows.count].iter().enumerate() {
                 let product = product.wrapping_add(missing) << plane.shift;
-                *out = if p == 0 { product } else { out.wrapping_add(product) };
+                // SAFETY: there is room, and what is read was written for the plane before.
+                unsafe {
+                    let before = if p == 0 { 0 } else { *out.add(i) };
+                    out.add(i).write(before.wrapping_add(product));
+                }
             }
         }
     }
 }
 
-/// Where the rows of a batch begin. Not cleared, which would cost as much as a short row.
-type Addresses = [MaybeUninit<*const u8>; BATCH];
+/// Where some rows are; see [`RowJob`].
+struct Rows {
+    named: *const *const u8,
+    base: *const u8,
+    stride: usize,
+    place: Place,
+    count: usize,
+}
 
 /// Asks for a row.
 fn fetch(row: *const u8, bytes: usize) {

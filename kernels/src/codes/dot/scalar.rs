@@ -17,7 +17,7 @@ unsafe fn rows(job: &RowJob) {
         for group in 0..job.bytes / GROUP_BYTES {
             // SAFETY: the groups of the row, and as many sixteens of the query as there are fields in each.
             let (codes, query) = unsafe {
-                let row = (*job.rows.add(i)).add(job.start);
+                let row = job.row(i).add(job.start);
                 let codes = *row.add(group * GROUP_BYTES).cast::<[u8; GROUP_BYTES]>();
                 (codes, job.query.add(group * GROUP_BYTES * fields))
             };

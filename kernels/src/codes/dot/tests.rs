@@ -1,6 +1,6 @@
 //! Products of packed codes against sums in `i64`, on every instruction set of this CPU.
 use super::{
-    BLOCK_ROWS, BlockDot, CELLS, DotError, MAX_DIM, Query8, Query16, Records, RowDot,
+    BLOCK_ROWS, BlockDot, CELLS, DotError, MAX_DIM, Place, Query8, Query16, Records, RowDot,
     layout::{Arrangement, Layout},
 };
 use crate::rng::Rng;
@@ -8,6 +8,19 @@ use crate::rng::Rng;
 /// Dimensions around every register and group, and those of common models.
 fn dims() -> impl Iterator<Item = usize> {
     (1..=140).chain([191, 200, 255, 256, 257, 384, 511, 513, 768, 1024, 1536, 3072])
+}
+
+/// Codes from each of these take loops of their own.
+const PLACES: [Place; 3] = [Place::Near, Place::Cached, Place::Memory];
+
+#[test]
+fn the_place_of_codes_follows_from_their_size_and_the_calls_before() {
+    let base = std::ptr::without_provenance::<u8>(1 << 30);
+    assert_eq!(Place::of(base, 40 << 10), Place::Near);
+    assert_eq!(Place::of(base, 41 << 10), Place::Cached);
+    assert_eq!(Place::of(base, 1 << 20), Place::Cached);
+    assert_eq!(Place::of(base.wrapping_add(1 << 20), 1 << 19), Place::Memory);
+    assert_eq!(Place::of(base, 1 << 20), Place::Cached, "the same again");
 }
 
 fn codes(rng: &mut Rng, count: usize, width: u32) -> Vec<u8> {
@@ -84,6 +97,12 @@ fn products_of_rows_are_exact() {
                 let mut out = vec![i32::MIN; count];
                 dot.rows(&prepared, packed.records(count), &mut out);
                 assert_eq!(out, want, "{} {dim} x {width}", dot.isa());
+                for place in PLACES {
+                    out.fill(i32::MIN);
+                    // SAFETY: there is room for a product of each row.
+                    unsafe { dot.products(&prepared, packed.records(count), place, out.as_mut_ptr()) };
+                    assert_eq!(out, want, "{} {dim} x {width} {place:?}", dot.isa());
+                }
                 let mut out = vec![i32::MIN; ids.len()];
                 dot.gather(&prepared, packed.records(count), &ids, &mut out);
                 let picked: Vec<i32> = ids.iter().map(|&id| want[id as usize]).collect();
@@ -111,6 +130,13 @@ fn products_of_blocks_are_exact() {
                     let mut out = vec![i32::MIN; want.len()];
                     dot.blocks(&prepared, packed.records(want.len() / BLOCK_ROWS), &mut out);
                     assert_eq!(out, want, "{} {dim} x {width} {limit}", dot.isa());
+                    for place in PLACES {
+                        out.fill(i32::MIN);
+                        let records = packed.records(want.len() / BLOCK_ROWS);
+                        // SAFETY: there is room for sixteen products of each block.
+                        unsafe { dot.products(&prepared, records, place, out.as_mut_ptr()) };
+                        assert_eq!(out, want, "{} {dim} x {width} {limit} {place:?}", dot.isa());
+                    }
                 }
             }
         }

@@ -1,15 +1,18 @@
 //! Queries against records: estimates of keys, and how far they can be off.
+use std::{mem::MaybeUninit, ptr};
+
 use super::{
     SqCodec, SqError, SqFactors,
-    codec::float,
-    keys::{STRETCH, Stretch, Terms},
+    keys::{FACTOR_BYTES, Job, Products, STRETCH, Terms},
     largest_code,
 };
 use crate::{
-    codes::dot::{self, BLOCK_ROWS, Query8, Query16, Records},
+    codes::dot::{self, BLOCK_ROWS, Place, Query8, Query16, Records},
     metric::Metric,
-    prefetch,
 };
+
+/// Factors that a row has at most.
+const FACTORS: usize = 3;
 
 /// A query made ready for one arrangement of records.
 #[derive(Clone, Debug)]
@@ -175,24 +178,29 @@ impl SqCodec {
     pub fn rows(&self, query: &SqQuery, records: Records<'_>, keys: &mut [f32]) {
         assert_eq!(keys.len(), records.len(), "one key for each record");
         self.check(query, records, self.record_bytes());
-        let mut stretch = self.stretch();
+        let place = records.place();
+        let (mut factors, mut high, mut low) = (NO_FACTORS, Products::NONE, Products::NONE);
         for (i, keys) in keys.chunks_mut(STRETCH).enumerate() {
-            let first = i * STRETCH;
-            stretch.len = keys.len();
-            let part = records.slice(first, keys.len());
-            // The products leave the factors out, which would all be missed at once when they are read afterwards.
-            for row in 0..part.len() {
-                prefetch::line(part.data().as_ptr().wrapping_add(row * part.stride() + self.factors_at()));
-            }
-            match &query.bytes {
-                Bytes::Narrow(bytes) => self.row.rows(bytes, part, &mut stretch.high[..keys.len()]),
-                Bytes::Wide(bytes) => {
-                    self.row.rows(&bytes.high, part, &mut stretch.high[..keys.len()]);
-                    self.row.rows(&bytes.low, part, &mut stretch.low[..keys.len()]);
+            let part = records.slice(i * STRETCH, keys.len());
+            // SAFETY: checked above; there are as many records as keys, a stretch at most.
+            unsafe {
+                // From the caches before the products, so that what is stored can be loaded in larger pieces without
+                // delay afterwards. In memory products go first, whose rows follow each other.
+                if place != Place::Memory {
+                    self.put_factors(part, |row| row, keys.len(), &mut factors);
                 }
+                match &query.bytes {
+                    Bytes::Narrow(bytes) => self.row.products(bytes, part, place, high.as_mut_ptr()),
+                    Bytes::Wide(bytes) => {
+                        self.row.products(&bytes.high, part, place, high.as_mut_ptr());
+                        self.row.products(&bytes.low, part, place, low.as_mut_ptr());
+                    }
+                }
+                if place == Place::Memory {
+                    self.put_factors(part, |row| row, keys.len(), &mut factors);
+                }
+                self.finish(query, &factors, &mut high, &mut low, keys);
             }
-            self.put_factors(part, |row| row, &mut stretch);
-            self.finish(query, &stretch, keys);
         }
     }
 
@@ -204,18 +212,20 @@ impl SqCodec {
     pub fn gather(&self, query: &SqQuery, records: Records<'_>, ids: &[u32], keys: &mut [f32]) {
         assert_eq!(keys.len(), ids.len(), "one key for each id");
         self.check(query, records, self.record_bytes());
-        let mut stretch = self.stretch();
+        let (mut factors, mut high, mut low) = (NO_FACTORS, Products::NONE, Products::NONE);
         for (ids, keys) in ids.chunks(STRETCH).zip(keys.chunks_mut(STRETCH)) {
-            stretch.len = keys.len();
-            match &query.bytes {
-                Bytes::Narrow(bytes) => self.row.gather(bytes, records, ids, &mut stretch.high[..keys.len()]),
-                Bytes::Wide(bytes) => {
-                    self.row.gather(&bytes.high, records, ids, &mut stretch.high[..keys.len()]);
-                    self.row.gather(&bytes.low, records, ids, &mut stretch.low[..keys.len()]);
+            // SAFETY: checked above; there is room for a stretch, and when there is no record of an id, that panics.
+            unsafe {
+                match &query.bytes {
+                    Bytes::Narrow(bytes) => self.row.picked(bytes, records, ids, high.as_mut_ptr()),
+                    Bytes::Wide(bytes) => {
+                        self.row.picked(&bytes.high, records, ids, high.as_mut_ptr());
+                        self.row.picked(&bytes.low, records, ids, low.as_mut_ptr());
+                    }
                 }
+                self.put_factors(records, |row| ids[row] as usize, keys.len(), &mut factors);
+                self.finish(query, &factors, &mut high, &mut low, keys);
             }
-            self.put_factors(records, |row| ids[row] as usize, &mut stretch);
-            self.finish(query, &stretch, keys);
         }
     }
 
@@ -230,71 +240,102 @@ impl SqCodec {
         assert_eq!(Some(keys.len()), blocks.len().checked_mul(BLOCK_ROWS), "sixteen keys for each block");
         self.check(query, blocks, self.block_bytes());
         let Bytes::Narrow(bytes) = &query.bytes else { panic!("a wide query, which is for rows") };
-        let mut stretch = self.stretch();
+        let (place, mut high) = (blocks.place(), Products::NONE);
         for (i, keys) in keys.chunks_mut(STRETCH).enumerate() {
             let part = blocks.slice(i * BLOCKS, keys.len() / BLOCK_ROWS);
-            stretch.len = keys.len();
-            self.block.blocks(bytes, part, &mut stretch.high[..keys.len()]);
-            for block in 0..part.len() {
-                let from = &part.record(block, self.block_bytes())[self.block.block_bytes()..];
-                let lanes = block * BLOCK_ROWS..(block + 1) * BLOCK_ROWS;
-                let mut factors = from.chunks_exact(4 * BLOCK_ROWS);
-                if self.params.range.is_none() {
-                    copy(factors.next(), &mut stretch.min[lanes.clone()]);
-                    copy(factors.next(), &mut stretch.step[lanes.clone()]);
-                }
-                copy(factors.next(), &mut stretch.square[lanes]);
+            let products = high.as_mut_ptr();
+            let job = Job {
+                groups: part.len(),
+                keys: keys.as_mut_ptr(),
+                high: products,
+                low: ptr::null(),
+                factors: part.data().as_ptr().wrapping_add(self.block.block_bytes()),
+                stride: part.stride(),
+                range: self.params.range,
+            };
+            // SAFETY: there are sixteen products and keys for each block; the factors follow the codes, as `check` has
+            // seen; the loop's instruction set is available, since only `Version::available` hands loops out.
+            unsafe {
+                self.block.products(bytes, part, place, products);
+                (self.keys)(&query.terms, &job);
             }
-            self.finish(query, &stretch, keys);
         }
     }
 
-    /// A stretch with the grid of all rows, where there is one.
-    fn stretch(&self) -> Stretch {
-        let (min, step) = self.params.range.map_or((0.0, 0.0), |range| (range.min, range.step));
-        Stretch {
-            len: 0,
-            high: [0; STRETCH],
-            low: [0; STRETCH],
-            min: [min; STRETCH],
-            step: [step; STRETCH],
-            square: [0.0; STRETCH],
-        }
-    }
-
-    /// Reads the factors of the records of a stretch.
+    /// Puts the factors of `count` rows as blocks hold them, and zeros up to a whole group.
+    ///
+    /// # Safety
+    /// [`SqCodec::check`] has passed, there are the records, and `count` is [`STRETCH`] at most.
     #[inline]
-    fn put_factors(&self, records: Records<'_>, record: impl Fn(usize) -> usize, stretch: &mut Stretch) {
-        let (data, stride, at) = (records.data(), records.stride(), self.factors_at());
-        let len = stretch.len.min(STRETCH);
-        if self.params.range.is_some() {
-            for row in 0..len {
-                stretch.square[row] = float(&data[record(row) * stride + at..][..4]);
-            }
-        } else {
-            for row in 0..len {
-                let factors = &data[record(row) * stride + at..][..12];
-                stretch.min[row] = float(factors);
-                stretch.step[row] = float(&factors[4..]);
-                stretch.square[row] = float(&factors[8..]);
+    unsafe fn put_factors(
+        &self,
+        records: Records<'_>,
+        record: impl Fn(usize) -> usize,
+        count: usize,
+        to: &mut Factors,
+    ) {
+        let (from, stride) = (records.data().as_ptr().wrapping_add(self.factors_at()), records.stride());
+        let (kinds, mut to) = (self.factor_count(), to.as_mut_ptr());
+        for first in (0..count).step_by(BLOCK_ROWS) {
+            let lanes = (count - first).min(BLOCK_ROWS);
+            for kind in 0..kinds {
+                // SAFETY: factors of a record that is there, as the caller says; there is room for a stretch.
+                unsafe {
+                    for lane in 0..lanes {
+                        let factor = *from.add(record(first + lane) * stride + 4 * kind).cast::<[u8; 4]>();
+                        to.add(lane).write(MaybeUninit::new(factor));
+                    }
+                    for lane in lanes..BLOCK_ROWS {
+                        to.add(lane).write(MaybeUninit::new([0; 4]));
+                    }
+                    to = to.add(BLOCK_ROWS);
+                }
             }
         }
     }
 
-    fn finish(&self, query: &SqQuery, stretch: &Stretch, keys: &mut [f32]) {
-        let mut all = [0.0; STRETCH];
-        // SAFETY: the loop's instruction set is available, since only `Version::available` hands loops out.
-        unsafe { (self.keys)(&query.terms, stretch, &mut all) };
-        keys.copy_from_slice(&all[..keys.len()]);
+    /// Makes keys of products.
+    ///
+    /// # Safety
+    /// The factors and products of as many rows were put, a stretch at most; the `low` ones where the query is wide.
+    unsafe fn finish(
+        &self,
+        query: &SqQuery,
+        factors: &Factors,
+        high: &mut Products,
+        low: &mut Products,
+        keys: &mut [f32],
+    ) {
+        let wide = matches!(query.bytes, Bytes::Wide(_));
+        high.pad(keys.len());
+        low.pad(keys.len());
+        let (high, low) = (high.as_mut_ptr(), if wide { low.as_mut_ptr() } else { ptr::null_mut() });
+        let (groups, range) = (keys.len() / BLOCK_ROWS, self.params.range);
+        let (factors, stride) = (factors.as_ptr().cast(), FACTOR_BYTES * self.factor_count());
+        let job = Job { groups, high, low, factors, stride, keys: keys.as_mut_ptr(), range };
+        // SAFETY: keys, products and factors are there for all groups; the loop's instruction set is available, since
+        // only `Version::available` hands loops out.
+        unsafe { (self.keys)(&query.terms, &job) };
+        // What is left of a group has not room for one where the keys go.
+        let done = groups * BLOCK_ROWS;
+        let rest = &mut keys[done..];
+        if !rest.is_empty() {
+            let mut last = [0.0; BLOCK_ROWS];
+            let low = if wide { job.low.wrapping_add(done) } else { job.low };
+            let (high, factors) = (job.high.wrapping_add(done), job.factors.wrapping_add(groups * stride));
+            // SAFETY: as above; products and factors are there for whole groups.
+            unsafe {
+                (self.keys)(&query.terms, &Job { groups: 1, high, low, factors, keys: last.as_mut_ptr(), ..job })
+            };
+            rest.copy_from_slice(&last[..rest.len()]);
+        }
     }
 }
 
-/// Sixteen stored factors.
-fn copy(from: Option<&[u8]>, to: &mut [f32]) {
-    for (to, from) in to.iter_mut().zip(from.unwrap_or_default().chunks_exact(4)) {
-        *to = float(from);
-    }
-}
+/// The factors of a stretch as blocks hold them. Not cleared, which would cost as much as some short rows.
+type Factors = [MaybeUninit<[u8; 4]>; FACTORS * STRETCH];
+
+const NO_FACTORS: Factors = [MaybeUninit::uninit(); FACTORS * STRETCH];
 
 impl SqQuery {
     /// How far `key`, the estimate for a row with these factors, can be from the exact key of the vector that was
