@@ -5,6 +5,7 @@
 mod driver;
 mod finish;
 mod kit;
+mod many;
 mod ops;
 mod scalar;
 #[cfg(test)]

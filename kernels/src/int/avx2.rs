@@ -217,6 +217,8 @@ impl Kit for Nibbles {
 table! {
     kit: Kit,
     features: ["avx2", "fma", "f16c"],
+    wide: 4,
     rows: 4,
+    in_turn: false,
     strip: crate::int::driver::strip::<K, 2>,
 }

@@ -218,6 +218,8 @@ impl Kit for Nibbles {
 table! {
     kit: Kit,
     features: ["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq"],
+    wide: 8,
     rows: 8,
+    in_turn: true,
     strip: crate::int::driver::strip::<K, 4>,
 }

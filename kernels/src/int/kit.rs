@@ -59,6 +59,13 @@ pub(crate) trait Kit: 'static {
     /// Adds the bias.
     unsafe fn bias(sum: Self::Sum, units: Self::Bytes) -> Self::Sum;
 
+    /// Adds the squares, as a sum and what is too much in it.
+    #[inline(always)]
+    unsafe fn squares([sum, bias]: [Self::Sum; 2], row: Self::Bytes) -> [Self::Sum; 2] {
+        // SAFETY: the caller's duty.
+        unsafe { [Self::square(sum, row), Self::bias(bias, row)] }
+    }
+
     /// Adds the squares of the differences, as a sum and what is too much in it.
     unsafe fn gap(sums: [Self::Sum; 2], a: Self::Bytes, b: Self::Bytes) -> [Self::Sum; 2];
 
@@ -72,23 +79,27 @@ pub(crate) trait Kit: 'static {
 
 /// Compiles the driver's loops for one instruction set, generic over its kits.
 ///
-/// `rows` are those of a query whose products are summed at once, and `strip` sums four queries with four rows.
+/// `wide` and `rows` are the rows of a query that are summed at once: `wide` only of products, and of more registers
+/// than `rows`, or of as many if there are none to spare. With `in_turn`, rows beyond the caches are summed one by
+/// one. `strip` sums four queries with four rows.
 macro_rules! table {
     (
         kit: $kit:path,
         features: [$($feature:tt),*],
+        wide: $wide:literal,
         rows: $rows:literal,
+        in_turn: $in_turn:literal,
         strip: $strip:path,
     ) => {
         pub(super) const fn cell<K: $kit, M: crate::int::finish::Finish>() -> crate::cell::Cell<K::Unit> {
             crate::cell::Cell { pair: pair::<K, M>, many: rows::<K, M>, tile: tile::<K, M>, square: square::<K> }
         }
 
-        const fn parts<K: $kit>() -> crate::int::tile::Parts {
+        const fn parts<K: $kit, M: crate::int::finish::Finish>() -> crate::int::tile::Parts {
             crate::int::tile::Parts {
                 squares: squares::<K>,
                 strip: strip::<K>,
-                many: many::<K>,
+                many: many::<K, M>,
                 unit: 1.0 / (1u32 << K::SHIFT) as f64,
                 biased: K::BIASED,
                 direct: K::DIRECT,
@@ -105,7 +116,7 @@ macro_rules! table {
             // SAFETY: the features are those of this function; the pointers are the caller's duty.
             unsafe {
                 if dim > crate::int::kit::CHUNK {
-                    return parts::<K>().pair_long(M::METRIC, a, b, dim);
+                    return parts::<K, M>().pair_long(M::METRIC, a, b, dim);
                 }
                 crate::int::driver::pair::<K>(M::METRIC, a, b, dim)
             }
@@ -124,20 +135,19 @@ macro_rules! table {
         }
 
         $(#[target_feature(enable = $feature)])*
-        unsafe fn many<K: $kit>(
-            metric: crate::metric::Metric,
+        unsafe fn many<K: $kit, M: crate::int::finish::Finish>(
             query: *const u8,
             of_query: [f64; 2],
             to: &crate::int::driver::Targets,
             keys: *mut f32,
         ) {
             // SAFETY: as above.
-            unsafe { crate::int::driver::many::<K, $rows>(metric, query, of_query, to, keys) }
+            unsafe { crate::int::many::many::<K, $wide, $rows, $in_turn>(M::METRIC, query, of_query, to, keys) }
         }
 
         unsafe fn square<K: $kit>(row: *const K::Unit, dim: usize) -> f32 {
             // SAFETY: the set is available to whoever has the cell; the pointers are the caller's duty.
-            unsafe { parts::<K>().squares(row.cast(), dim)[0] as f32 }
+            unsafe { parts::<K, crate::metric::L2>().squares(row.cast(), dim)[0] as f32 }
         }
 
         unsafe fn rows<K: $kit, M: crate::int::finish::Finish>(
@@ -150,7 +160,7 @@ macro_rules! table {
         ) {
             let to = crate::int::driver::Targets { base: base.cast(), dim, ids, count };
             // SAFETY: as above.
-            unsafe { parts::<K>().many(M::METRIC, query.cast(), &to, keys) }
+            unsafe { parts::<K, M>().many(M::METRIC, query.cast(), &to, keys) }
         }
 
         unsafe fn tile<K: $kit, M: crate::int::finish::Finish>(
@@ -163,7 +173,7 @@ macro_rules! table {
         ) {
             let (queries, base) = ((queries.cast(), query_count), (base.cast(), row_count));
             // SAFETY: as above.
-            unsafe { crate::int::tile::tile(&const { parts::<K>() }, M::METRIC, queries, base, dim, keys) }
+            unsafe { crate::int::tile::tile(&const { parts::<K, M>() }, M::METRIC, queries, base, dim, keys) }
         }
     };
 }

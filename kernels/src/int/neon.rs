@@ -238,6 +238,8 @@ impl Kit for Nibbles {
 table! {
     kit: Kit,
     features: ["neon"],
+    wide: 4,
     rows: 4,
+    in_turn: false,
     strip: crate::int::driver::strip::<K, 4>,
 }

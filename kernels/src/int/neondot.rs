@@ -125,6 +125,8 @@ impl Kit for Nibbles {
 table! {
     kit: Kit,
     features: ["neon", "dotprod"],
-    rows: 8,
+    wide: 8,
+    rows: 4,
+    in_turn: false,
     strip: crate::int::driver::strip::<K, 4>,
 }

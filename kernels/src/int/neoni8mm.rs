@@ -142,6 +142,8 @@ unsafe fn matrix<K: Kit<Bytes = uint8x16_t>>(
 table! {
     kit: Kit<Bytes = uint8x16_t>,
     features: ["neon", "dotprod", "i8mm"],
-    rows: 8,
+    wide: 8,
+    rows: 4,
+    in_turn: false,
     strip: matrix::<K>,
 }

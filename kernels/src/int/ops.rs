@@ -115,7 +115,10 @@ impl<K: Kit> Op<K, 2> for Both {
     #[inline(always)]
     unsafe fn step([cross, square, bias]: [K::Sum; 3], query: K::Query, row: K::Bytes) -> [K::Sum; 3] {
         // SAFETY: the caller's duty.
-        unsafe { [K::cross(cross, query, row), K::square(square, row), K::bias(bias, row)] }
+        unsafe {
+            let [square, bias] = K::squares([square, bias], row);
+            [K::cross(cross, query, row), square, bias]
+        }
     }
 
     #[inline(always)]

@@ -1,10 +1,6 @@
 //! What surrounds the loops over components, compiled once for all sets and types: tiles, and sums over whole vectors.
 //! A unit is a byte, whatever it holds, and so they are bytes here.
-use super::{
-    driver::{GROUP, Targets},
-    finish,
-    kit::CHUNK,
-};
+use super::{driver::Targets, finish, kit::CHUNK};
 use crate::metric::Metric;
 
 /// Sums of four queries with four rows.
@@ -17,9 +13,8 @@ pub(super) struct Parts {
     pub(super) squares: unsafe fn(*const u8, usize) -> [i32; 2],
     /// The sums of four queries with four rows: `(queries, units from one to the next, rows, units)`.
     pub(super) strip: Strip,
-    /// The keys of a query with some rows of at most [`CHUNK`] units, from its side and bias; writes [`GROUP`] keys
-    /// where there are fewer.
-    pub(super) many: unsafe fn(Metric, *const u8, [f64; 2], &Targets, *mut f32),
+    /// The keys of a query with some rows of at most [`CHUNK`] units, from its side and bias.
+    pub(super) many: unsafe fn(*const u8, [f64; 2], &Targets, *mut f32),
     /// The sums of products are times this.
     pub(super) unit: f64,
     /// Whether a query has a bias.
@@ -71,13 +66,7 @@ impl Parts {
                 return self.many_long(metric, query, to, keys);
             }
             let of_query = if unneeded { [0.0; 2] } else { self.of_query(metric, query, to.dim) };
-            if to.count >= GROUP {
-                (self.many)(metric, query, of_query, to, keys);
-            } else {
-                let mut group = [0.0; GROUP];
-                (self.many)(metric, query, of_query, to, group.as_mut_ptr());
-                group.as_ptr().copy_to_nonoverlapping(keys, to.count);
-            }
+            (self.many)(query, of_query, to, keys);
         }
     }
 

@@ -120,8 +120,9 @@ fn rows<E: Draw>(
     };
     let limit = limit(limits, kernel, dim, dim * size_of::<E>(), level);
     let per_row = |time: f64| time / count as f64;
-    if level == Level::Memory {
-        // Other programs take their share of the memory, so what it gives is measured in turns with the scan.
+    if matches!(level, Level::Memory | Level::L2) {
+        // Other programs take their share of the memory, and a buffer's pages may fall on the same sets of the cache.
+        // So what these rows can be read at is measured in turns with the scan.
         let values = base.data();
         let mut read = || limits::touch(std::hint::black_box(bytes_of(values)));
         let times = least(&mut [&mut ours, &mut peer, &mut read], options.budget);
@@ -164,8 +165,8 @@ fn line<E: Draw>(kernel: &Kernel<E>, shape: Shape, dim: usize, times: (f64, Opti
 /// The least nanoseconds that a row of `dim` units can take when `bytes` are read for it from `level`.
 fn limit<E: Draw>(limits: &Limits, kernel: &Kernel<E>, dim: usize, bytes: usize, level: Level) -> f64 {
     let components = (dim * E::TYPE.components()) as f64;
-    // What memory gives is measured beside the scan.
-    let mut least = if level == Level::Memory { 0.0 } else { bytes as f64 / limits.reads(level) };
+    // What memory and the second-level cache give is measured beside the scan.
+    let mut least = if matches!(level, Level::Memory | Level::L2) { 0.0 } else { bytes as f64 / limits.reads(level) };
     for (work, times) in spent(E::TYPE, kernel.metric(), kernel.isa()) {
         least = least.max(components * times / limits.work(work));
     }
@@ -186,6 +187,10 @@ fn spent(element: ElementType, metric: Metric, isa: &str) -> Vec<(Work, f64)> {
             vec![(Work::Bf16, if metric == Metric::Cosine { 2.0 } else { 1.0 })]
         }
         (ElementType::Bf16, _) => vec![(Work::Fma, 1.0)],
+        // The distance of unsigned bytes is that of the signed ones 128 below.
+        (ElementType::I8, Metric::L2 | Metric::Cosine) | (ElementType::U8, Metric::L2) if isa == "avx512vnni" => {
+            vec![(Work::BytesSquared, 1.0)]
+        }
         // Squares of the rows, and what makes the products signed, are products too.
         (ElementType::I8 | ElementType::U8, Metric::L2 | Metric::Cosine) => vec![(Work::Bytes, 3.0)],
         (ElementType::U4, Metric::L2 | Metric::Cosine) => vec![(Work::Bytes, 2.0)],
