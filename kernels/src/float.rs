@@ -115,7 +115,7 @@ static F32_TABLE: Table<f32> = Table {
         any SCALAR => scalar::plain::<Ip, f32>(),
     ],
     cosine: versions![
-        x86 AVX512 => avx512::squares::<Cosine, f32>(),
+        x86 AVX512 => avx512::squares::<Cosine, f32, 4>(),
         x86 AVX2 => avx2::squares::<Cosine, f32>(),
         arm NEON => neon::squares::<Cosine, f32>(),
         any SCALAR => scalar::plain::<Cosine, f32>(),
@@ -138,7 +138,7 @@ static F16_TABLE: Table<F16> = Table {
         any SCALAR => scalar::plain::<Ip, F16>(),
     ],
     cosine: versions![
-        x86 AVX512 => avx512::squares::<Cosine, F16>(),
+        x86 AVX512 => avx512::squares::<Cosine, F16, 6>(),
         x86 AVX2 => avx2::squares::<Cosine, F16>(),
         arm NEONFHM => neonfhm::squares::<Cosine>(),
         arm NEON => neon::squares::<Cosine, F16>(),

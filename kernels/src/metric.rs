@@ -15,6 +15,9 @@ pub(crate) trait Op {
     /// Whether [`Op::key`] needs the squared lengths; if not, they are not computed and passed as 0.
     const SQUARES: bool;
 
+    /// Instructions for each register of a row, beside the load: one for each step and square, and what they need.
+    const STEPS: usize;
+
     /// Adds one register of component pairs to the running sum.
     fn step<L: Lane>(sum: L, a: L, b: L) -> L;
 

@@ -176,17 +176,17 @@ unsafe fn first_u16(from: *const u16, count: usize) -> __m128i {
 cells!(["avx2", "fma", "f16c"]);
 
 pub(super) const fn plain<M: Op, E: Float>() -> Cell<E> {
-    cell::<Wide<Avx2, E, M>, Wide<Avx2, E, M, f32>, Wide<Avx2, E, Ip>, 8, 8, 8, 4, 2, 2, 4, 1>()
+    cell::<Wide<Avx2, E, M>, Wide<Avx2, E, M, f32>, Wide<Avx2, E, Ip>, 8, 8, 8, 1, 4, 2, 2, 4, 1>()
 }
 
 pub(super) const fn squares<M: Op, E: Float>() -> Cell<E> {
-    cell::<Wide<Avx2, E, M>, Wide<Avx2, E, M, f32>, Wide<Avx2, E, Ip>, 8, 4, 8, 4, 1, 2, 4, 1>()
+    cell::<Wide<Avx2, E, M>, Wide<Avx2, E, M, f32>, Wide<Avx2, E, Ip>, 8, 4, 8, 1, 4, 1, 2, 4, 1>()
 }
 
 pub(super) const fn plain_bf16<M: Op>() -> Cell<Bf16> {
-    cell::<Split<Avx2, M>, Split<Avx2, M>, Split<Avx2, Ip>, 4, 4, 4, 4, 1, 2, 2, 1>()
+    cell::<Split<Avx2, M>, Split<Avx2, M>, Split<Avx2, Ip>, 4, 4, 4, 1, 4, 1, 2, 2, 1>()
 }
 
 pub(super) const fn squares_bf16<M: Op>() -> Cell<Bf16> {
-    cell::<Split<Avx2, M>, Split<Avx2, M>, Split<Avx2, Ip>, 4, 1, 4, 2, 1, 2, 1, 1>()
+    cell::<Split<Avx2, M>, Split<Avx2, M>, Split<Avx2, Ip>, 4, 1, 4, 1, 2, 1, 2, 1, 1>()
 }

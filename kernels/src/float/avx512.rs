@@ -96,8 +96,9 @@ impl Lane for F32x16 {
 
     #[inline(always)]
     fn fold<const SPLIT: bool>(columns: &[Self]) -> Self {
-        // One register is a whole sum, so that splitting changes no place.
-        columns[0].add(columns[1]).add(columns[2].add(columns[3]))
+        // One register is a whole sum, so that splitting changes no place, and half of the sums are half of the total.
+        let first = columns[0].add(columns[1]);
+        if columns.len() == 2 { first } else { first.add(columns[2].add(columns[3])) }
     }
 
     #[inline(always)]
@@ -167,17 +168,17 @@ pub(super) fn first(count: usize) -> __mmask32 {
 cells!(["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq"]);
 
 pub(super) const fn plain<M: Op, E: Float>() -> Cell<E> {
-    cell::<Wide<Avx512, E, M>, Wide<Avx512, E, M, f32>, Wide<Avx512, E, Ip>, 4, 4, 4, 6, 4, 4, 4, 1>()
+    cell::<Wide<Avx512, E, M>, Wide<Avx512, E, M, f32>, Wide<Avx512, E, Ip>, 4, 4, 4, 2, 6, 4, 4, 4, 1>()
 }
 
-pub(super) const fn squares<M: Op, E: Float>() -> Cell<E> {
-    cell::<Wide<Avx512, E, M>, Wide<Avx512, E, M, f32>, Wide<Avx512, E, Ip>, 4, 4, 4, 4, 2, 4, 4, 1>()
+pub(super) const fn squares<M: Op, E: Float, const R: usize>() -> Cell<E> {
+    cell::<Wide<Avx512, E, M>, Wide<Avx512, E, M, f32>, Wide<Avx512, E, Ip>, 4, 4, 4, 2, R, 2, 4, 4, 1>()
 }
 
 pub(super) const fn plain_bf16<M: Op>() -> Cell<Bf16> {
-    cell::<Split<Avx512, M>, Split<Avx512, M>, Split<Avx512, Ip>, 2, 2, 2, 6, 2, 2, 4, 1>()
+    cell::<Split<Avx512, M>, Split<Avx512, M>, Split<Avx512, Ip>, 2, 2, 2, 2, 6, 2, 2, 4, 1>()
 }
 
 pub(super) const fn squares_bf16<M: Op>() -> Cell<Bf16> {
-    cell::<Split<Avx512, M>, Split<Avx512, M>, Split<Avx512, Ip>, 2, 2, 2, 4, 1, 2, 4, 1>()
+    cell::<Split<Avx512, M>, Split<Avx512, M>, Split<Avx512, Ip>, 2, 2, 2, 2, 4, 1, 2, 4, 1>()
 }

@@ -36,7 +36,8 @@ impl<M: Product> Arithmetic for Pairs<M> {
     type Lane = F32x16;
     const WIDTH: usize = 32;
     const SQUARES: bool = M::SQUARES;
-    const AHEAD: usize = 4 << 10;
+    const HALVES: bool = true;
+    const AHEAD: usize = 7 << 10;
 
     #[inline(always)]
     unsafe fn zero() -> F32x16 {
@@ -100,9 +101,9 @@ fn pairs(bits: __m512i) -> __m512bh {
 cells!(["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512bf16"]);
 
 pub(super) const fn plain<M: Product>() -> Cell<Bf16> {
-    cell::<Pairs<M>, Pairs<M>, Pairs<Ip>, 4, 4, 4, 6, 4, 4, 4, 1>()
+    cell::<Pairs<M>, Pairs<M>, Pairs<Ip>, 4, 4, 4, 2, 6, 4, 4, 4, 1>()
 }
 
 pub(super) const fn squares<M: Product>() -> Cell<Bf16> {
-    cell::<Pairs<M>, Pairs<M>, Pairs<Ip>, 4, 4, 4, 4, 2, 4, 4, 1>()
+    cell::<Pairs<M>, Pairs<M>, Pairs<Ip>, 4, 4, 4, 2, 4, 2, 4, 4, 1>()
 }

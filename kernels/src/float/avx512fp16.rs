@@ -36,7 +36,8 @@ impl Arithmetic for Gaps {
     type Lane = F32x16;
     const WIDTH: usize = 32;
     const SQUARES: bool = L2::SQUARES;
-    const AHEAD: usize = 8 << 10;
+    const HALVES: bool = true;
+    const AHEAD: usize = 7 << 10;
 
     #[inline(always)]
     unsafe fn zero() -> [F32x16; 2] {
@@ -107,5 +108,5 @@ cells!(["avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512dq", "a
 
 /// The norm is that of the AVX-512 set, whose squares are exact.
 pub(super) const fn l2() -> Cell<F16> {
-    Cell { square: super::avx512::plain::<Ip, F16>().square, ..cell::<Gaps, Gaps, Gaps, 2, 2, 2, 6, 2, 2, 4, 1>() }
+    Cell { square: super::avx512::plain::<Ip, F16>().square, ..cell::<Gaps, Gaps, Gaps, 2, 2, 2, 2, 6, 2, 2, 4, 1>() }
 }

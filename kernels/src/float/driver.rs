@@ -25,8 +25,24 @@ const BLOCK: u8 = 0;
 /// The square of a lone query is wanted too.
 const LONE: u8 = 1;
 
-/// The row is one of a stream, of which what lies [`Arithmetic::AHEAD`] is asked for.
-const STREAM: u8 = 2;
+/// The rows are consecutive, and what follows them may be asked for.
+const IN_ORDER: u8 = 2;
+
+/// Bytes of a page of memory at least.
+const PAGE_BYTES: usize = 4 << 10;
+
+/// Asks for what lies ahead of `R` consecutive rows, in the order of addresses: as many lines as `count` components of
+/// each row have, of which `at` are done. Where a page begins, also for a line of the next page, whose address then is
+/// translated before all its lines wait for that.
+#[inline(always)]
+fn ask_for<A: Arithmetic, const R: usize>(rows: *const A::Stored, at: usize, count: usize) {
+    let (done, bytes) = (at * R * size_of::<A::Stored>(), count * R * size_of::<A::Stored>());
+    let from = rows.cast::<u8>().wrapping_add(A::AHEAD + done);
+    prefetch::lines(from, bytes);
+    if from.addr() & (PAGE_BYTES - 1) < bytes {
+        prefetch::line(from.wrapping_add(PAGE_BYTES));
+    }
+}
 
 /// The folded sums of a block: each query with each row, and each row and a lone query with itself where the metric
 /// needs it (else whatever).
@@ -35,6 +51,21 @@ struct Folded<L, const Q: usize, const R: usize> {
     cross: [[L; R]; Q],
     row_square: [L; R],
     query_square: L,
+}
+
+impl<L: Lane, const Q: usize, const R: usize> Folded<L, Q, R> {
+    /// Lane by lane.
+    #[inline(always)]
+    fn add(mut self, other: Self) -> Self {
+        for row in 0..R {
+            for query in 0..Q {
+                self.cross[query][row] = self.cross[query][row].add(other.cross[query][row]);
+            }
+            self.row_square[row] = self.row_square[row].add(other.row_square[row]);
+        }
+        self.query_square = self.query_square.add(other.query_square);
+        self
+    }
 }
 
 /// For each query and row, `COLUMNS` sums.
@@ -49,7 +80,8 @@ struct Swept<S, const Q: usize, const R: usize, const GROUP: usize> {
 
 /// Sums `Q` queries against `R` rows, sweeping over the components once for each `GROUP` of the `COLUMNS` packed
 /// registers that make up a stride. A sweep touches only its own columns of every stride, so the sweeps together read
-/// everything once. `KIND` is one of [`BLOCK`], [`LONE`] and [`STREAM`].
+/// everything once. `KIND` is one of [`BLOCK`], [`LONE`] and [`IN_ORDER`]; with the last, `ask` is whether to ask for
+/// what lies [`Arithmetic::AHEAD`].
 ///
 /// # Safety
 /// The instruction set of `A` is available, and every pointer has `dim` readable values.
@@ -65,14 +97,26 @@ unsafe fn block<
     queries: [*const A::Query; Q],
     rows: [*const A::Stored; R],
     dim: usize,
+    ask: bool,
 ) -> Folded<A::Lane, Q, R> {
     const {
         assert!(COLUMNS.is_multiple_of(GROUP) && (COLUMNS * A::WIDTH).is_multiple_of(64));
     }
     if GROUP == COLUMNS {
         // SAFETY: passed on to the caller.
-        let swept = unsafe { sweep::<A, Q, R, COLUMNS, GROUP, KIND>(queries, rows, dim, 0) };
+        let swept = unsafe { sweep::<A, Q, R, COLUMNS, GROUP, KIND>(queries, rows, dim, ask, 0) };
         return fold::<A, Q, R, GROUP, KIND>(&swept.cross, &swept.row_square, &swept.query_square);
+    }
+    if A::HALVES && COLUMNS == 2 * GROUP {
+        // Half of the columns of a pair fold onto one register, so that less is kept while the other half is summed.
+        // SAFETY: passed on to the caller.
+        unsafe {
+            let swept = sweep::<A, Q, R, COLUMNS, GROUP, KIND>(queries, rows, dim, ask, 0);
+            let first = fold::<A, Q, R, GROUP, KIND>(&swept.cross, &swept.row_square, &swept.query_square);
+            let swept = sweep::<A, Q, R, COLUMNS, GROUP, KIND>(queries, rows, dim, ask, GROUP);
+            let second = fold::<A, Q, R, GROUP, KIND>(&swept.cross, &swept.row_square, &swept.query_square);
+            return first.add(second);
+        }
     }
     // Not zeroed: clearing and copying so many registers would cost as much as a short vector.
     let mut cross = [[[const { MaybeUninit::<A::Sum>::uninit() }; COLUMNS]; R]; Q];
@@ -81,7 +125,7 @@ unsafe fn block<
     let mut first = 0;
     while first < COLUMNS {
         // SAFETY: passed on to the caller; `first + GROUP` is at most `COLUMNS`.
-        let swept = unsafe { sweep::<A, Q, R, COLUMNS, GROUP, KIND>(queries, rows, dim, first) };
+        let swept = unsafe { sweep::<A, Q, R, COLUMNS, GROUP, KIND>(queries, rows, dim, ask, first) };
         for column in 0..GROUP {
             for row in 0..R {
                 for query in 0..Q {
@@ -157,6 +201,7 @@ unsafe fn sweep<
     queries: [*const A::Query; Q],
     rows: [*const A::Stored; R],
     dim: usize,
+    ask: bool,
     first: usize,
 ) -> Swept<A::Sum, Q, R, GROUP> {
     let stride = COLUMNS * A::WIDTH;
@@ -167,9 +212,10 @@ unsafe fn sweep<
         let mut swept =
             Swept { cross: [[[zero; GROUP]; R]; Q], row_square: [[zero; GROUP]; R], query_square: [zero; GROUP] };
         let mut at = 0;
-        while at + stride <= dim {
-            if KIND == STREAM && first == 0 && A::AHEAD > 0 {
-                prefetch::lines(rows[0].add(at).cast::<u8>().wrapping_add(A::AHEAD), stride * size_of::<A::Stored>());
+        let whole = dim / stride * stride;
+        while at < whole {
+            if KIND == IN_ORDER && ask && first == 0 && A::AHEAD > 0 {
+                ask_for::<A, R>(rows[0], at, stride);
             }
             for column in 0..GROUP {
                 let start = at + (first + column) * A::WIDTH;
@@ -182,6 +228,9 @@ unsafe fn sweep<
                 }
             }
             at += stride;
+        }
+        if KIND == IN_ORDER && ask && first == 0 && A::AHEAD > 0 && at < dim {
+            ask_for::<A, R>(rows[0], at, dim - at);
         }
         for column in 0..GROUP {
             let start = at + (first + column) * A::WIDTH;
@@ -221,7 +270,7 @@ fn step<A: Arithmetic, const Q: usize, const R: usize, const GROUP: usize, const
     }
     if A::SQUARES {
         swept.row_square[row][column] = A::square(swept.row_square[row][column], packed);
-        if KIND == LONE {
+        if KIND == LONE && row == 0 {
             swept.query_square[column] = A::square(swept.query_square[column], queries[0]);
         }
     }
@@ -242,7 +291,7 @@ pub(super) unsafe fn pair<
     dim: usize,
 ) -> f32 {
     // SAFETY: passed on to the caller.
-    let folded = unsafe { block::<A, 1, 1, COLUMNS, GROUP, LONE>([a], [b], dim) };
+    let folded = unsafe { block::<A, 1, 1, COLUMNS, GROUP, LONE>([a], [b], dim, false) };
     let cross = folded.cross[0][0];
     if A::SQUARES {
         // Three totals in the time of one; the fourth is not used.
@@ -265,7 +314,7 @@ pub(super) unsafe fn row<A: Arithmetic, const COLUMNS: usize, const GROUP: usize
     dim: usize,
 ) -> f32 {
     // SAFETY: passed on to the caller.
-    let folded = unsafe { block::<A, 1, 1, COLUMNS, GROUP, BLOCK>([query], [row], dim) };
+    let folded = unsafe { block::<A, 1, 1, COLUMNS, GROUP, BLOCK>([query], [row], dim, false) };
     let [key] = keys_of::<A, 1>(&folded.cross[0], &folded.row_square, query_square);
     key
 }
@@ -331,7 +380,7 @@ pub(super) unsafe fn tile<
                     for i in 0..Q {
                         query_at[i] = queries.add((start + query + i) * dim);
                     }
-                    let folded = block::<A, Q, R, COLUMNS, GROUP, BLOCK>(query_at, row_at, dim);
+                    let folded = block::<A, Q, R, COLUMNS, GROUP, BLOCK>(query_at, row_at, dim, false);
                     for i in 0..Q {
                         let row_keys = keys_of::<A, R>(&folded.cross[i], &folded.row_square, squares[query + i]);
                         let to = keys.add((start + query + i) * row_count + row);

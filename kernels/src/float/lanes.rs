@@ -18,7 +18,8 @@ pub(crate) trait Lane: Copy {
 
     /// Folds the 64 virtual lanes, `64 / LANES` registers, onto the lanes of one: the four sums of sixteen are added as
     /// `(0 + 1) + (2 + 3)`, and the sixteen are folded in halves, 8 onto 8, 4 onto 4, as far as it takes. [`place`]
-    /// says which register is where.
+    /// says which register is where. A set whose register is a whole sum also folds the first or the last two sums
+    /// alone.
     fn fold<const SPLIT: bool>(columns: &[Self]) -> Self;
 
     /// Folds on to one lane, 8 onto 8, 4 onto 4, 2 onto 2, 1 onto 1.
@@ -90,9 +91,9 @@ pub(crate) trait Isa {
     unsafe fn load_up_to_bf16(from: *const Bf16, count: usize) -> [Self::F32; 2];
 }
 
-/// How many sums the loops of a cell keep in registers. `C` columns (packed registers) make a stride; a pair, or a row
-/// at a time, sums `P` of them in one sweep over the components, `R` rows at a time sum `G`, a tile of `TQ` queries by
-/// `TR` rows sums `TG`.
+/// How many sums the loops of a cell keep in registers. `C` columns (packed registers) make a stride; a pair, or rows in
+/// order, `O` (1 or 2) at a time, sum `P` of them in one sweep over the components, `R` rows at a time sum `G`, a tile of
+/// `TQ` queries by `TR` rows sums `TG`.
 macro_rules! cells {
     ([$($feature:tt),*]) => {
         /// The cell of the arithmetic `A`; `W` is the same with the query made ready, for rows in order, `S` the inner
@@ -104,6 +105,7 @@ macro_rules! cells {
             const C: usize,
             const P: usize,
             const SP: usize,
+            const O: usize,
             const R: usize,
             const G: usize,
             const TQ: usize,
@@ -112,8 +114,8 @@ macro_rules! cells {
         >() -> crate::cell::Cell<A::Stored> {
             crate::cell::Cell {
                 pair: pair::<A, C, P>,
-                many: many::<A, W, S, C, P, SP, R, G>,
-                tile: tile::<A, W, S, C, P, SP, R, G, TQ, TR, TG>,
+                many: many::<A, W, S, C, P, SP, O, R, G>,
+                tile: tile::<A, W, S, C, P, SP, O, R, G, TQ, TR, TG>,
                 square: square::<S, C, SP>,
             }
         }
@@ -147,6 +149,7 @@ macro_rules! cells {
             const C: usize,
             const P: usize,
             const SP: usize,
+            const O: usize,
             const R: usize,
             const G: usize,
         >(
@@ -159,7 +162,7 @@ macro_rules! cells {
         ) {
             let single = crate::float::driver::Single { pair: pair::<A, C, P>, square: square::<S, C, SP> };
             // SAFETY: as for a pair.
-            unsafe { crate::float::driver::many::<A, W, C, P, R, G>(query, base, dim, ids, count, keys, single) }
+            unsafe { crate::float::driver::many::<A, W, C, P, O, R, G>(query, base, dim, ids, count, keys, single) }
         }
 
         $(#[target_feature(enable = $feature)])*
@@ -170,6 +173,7 @@ macro_rules! cells {
             const C: usize,
             const P: usize,
             const SP: usize,
+            const O: usize,
             const R: usize,
             const G: usize,
             const TQ: usize,
@@ -183,7 +187,7 @@ macro_rules! cells {
             dim: usize,
             keys: *mut f32,
         ) {
-            let rest = crate::float::driver::Rest { many: many::<A, W, S, C, P, SP, R, G>, square: square::<S, C, SP> };
+            let rest = crate::float::driver::Rest { many: many::<A, W, S, C, P, SP, O, R, G>, square: square::<S, C, SP> };
             // SAFETY: as for a pair.
             unsafe {
                 crate::float::driver::tile::<A, C, TQ, TR, TG>(

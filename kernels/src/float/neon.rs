@@ -181,17 +181,17 @@ pub(super) unsafe fn first8_u16(from: *const u16, count: usize) -> uint16x8_t {
 cells!(["neon"]);
 
 pub(super) const fn plain<M: Op, E: Float>() -> Cell<E> {
-    cell::<Wide<Neon, E, M>, Wide<Neon, E, M, f32>, Wide<Neon, E, Ip>, 16, 16, 16, 4, 4, 4, 4, 1>()
+    cell::<Wide<Neon, E, M>, Wide<Neon, E, M, f32>, Wide<Neon, E, Ip>, 16, 16, 16, 1, 4, 4, 4, 4, 1>()
 }
 
 pub(super) const fn squares<M: Op, E: Float>() -> Cell<E> {
-    cell::<Wide<Neon, E, M>, Wide<Neon, E, M, f32>, Wide<Neon, E, Ip>, 16, 8, 16, 4, 2, 4, 4, 1>()
+    cell::<Wide<Neon, E, M>, Wide<Neon, E, M, f32>, Wide<Neon, E, Ip>, 16, 8, 16, 1, 4, 2, 4, 4, 1>()
 }
 
 pub(super) const fn plain_bf16<M: Op>() -> Cell<Bf16> {
-    cell::<Split<Neon, M>, Split<Neon, M>, Split<Neon, Ip>, 8, 8, 8, 4, 2, 2, 4, 1>()
+    cell::<Split<Neon, M>, Split<Neon, M>, Split<Neon, Ip>, 8, 8, 8, 1, 4, 2, 2, 4, 1>()
 }
 
 pub(super) const fn squares_bf16<M: Op>() -> Cell<Bf16> {
-    cell::<Split<Neon, M>, Split<Neon, M>, Split<Neon, Ip>, 8, 2, 8, 4, 1, 2, 3, 1>()
+    cell::<Split<Neon, M>, Split<Neon, M>, Split<Neon, Ip>, 8, 2, 8, 1, 4, 1, 2, 3, 1>()
 }

@@ -108,9 +108,9 @@ impl<M: Product> Arithmetic for Pairs<M> {
 cells!(["neon", "bf16"]);
 
 pub(super) const fn plain<M: Product>() -> Cell<Bf16> {
-    cell::<Pairs<M>, Pairs<M>, Pairs<Ip>, 8, 8, 8, 4, 4, 4, 4, 1>()
+    cell::<Pairs<M>, Pairs<M>, Pairs<Ip>, 8, 8, 8, 1, 4, 4, 4, 4, 1>()
 }
 
 pub(super) const fn squares<M: Product>() -> Cell<Bf16> {
-    cell::<Pairs<M>, Pairs<M>, Pairs<Ip>, 8, 8, 8, 4, 2, 4, 4, 1>()
+    cell::<Pairs<M>, Pairs<M>, Pairs<Ip>, 8, 8, 8, 1, 4, 2, 4, 4, 1>()
 }

@@ -106,9 +106,9 @@ impl<M: Product> Arithmetic for Products<M> {
 cells!(["neon", "fp16", "fhm"]);
 
 pub(super) const fn plain<M: Product>() -> Cell<F16> {
-    cell::<Products<M>, Products<M>, Products<Ip>, 8, 8, 8, 4, 2, 3, 4, 1>()
+    cell::<Products<M>, Products<M>, Products<Ip>, 8, 8, 8, 1, 4, 2, 3, 4, 1>()
 }
 
 pub(super) const fn squares<M: Product>() -> Cell<F16> {
-    cell::<Products<M>, Products<M>, Products<Ip>, 8, 4, 8, 4, 1, 2, 4, 1>()
+    cell::<Products<M>, Products<M>, Products<Ip>, 8, 4, 8, 1, 4, 1, 2, 4, 1>()
 }

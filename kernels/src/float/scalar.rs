@@ -65,7 +65,8 @@ impl Lane for F32x16 {
 
     #[inline(always)]
     fn fold<const SPLIT: bool>(columns: &[Self]) -> Self {
-        columns[0].add(columns[1]).add(columns[2].add(columns[3]))
+        let first = columns[0].add(columns[1]);
+        if columns.len() == 2 { first } else { first.add(columns[2].add(columns[3])) }
     }
 
     #[inline(always)]

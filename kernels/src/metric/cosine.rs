@@ -7,6 +7,7 @@ pub(crate) struct Cosine;
 
 impl Op for Cosine {
     const SQUARES: bool = true;
+    const STEPS: usize = 2;
 
     #[inline(always)]
     fn step<L: Lane>(sum: L, a: L, b: L) -> L {

@@ -7,6 +7,7 @@ pub(crate) struct Ip;
 
 impl Op for Ip {
     const SQUARES: bool = false;
+    const STEPS: usize = 1;
 
     #[inline(always)]
     fn step<L: Lane>(sum: L, a: L, b: L) -> L {

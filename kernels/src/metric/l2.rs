@@ -7,6 +7,7 @@ pub(crate) struct L2;
 
 impl Op for L2 {
     const SQUARES: bool = false;
+    const STEPS: usize = 2;
 
     #[inline(always)]
     fn step<L: Lane>(sum: L, a: L, b: L) -> L {

@@ -78,7 +78,7 @@ fn pair<E: Draw>(options: &Options, limits: &Limits, kernel: &Kernel<E>, dim: us
         }
     };
     // Both vectors are read.
-    let limit = limit(limits, kernel, dim, 2 * size_of_val(a), Level::L1);
+    let limit = limit(limits, kernel, dim, 2 * size_of_val(a), Level::L1, 0.0);
     let times = time(options, &mut ours, theirs.is_some().then_some(&mut peer as &mut dyn FnMut()));
     report.push(line(kernel, Shape::Pair, dim, (times.0, times.1), limit));
 }
@@ -118,7 +118,7 @@ fn rows<E: Draw>(
             }
         }
     };
-    let limit = limit(limits, kernel, dim, dim * size_of::<E>(), level);
+    let limit = limit(limits, kernel, dim, dim * size_of::<E>(), level, 1.0 / count.min(block) as f64);
     let per_row = |time: f64| time / count as f64;
     if matches!(level, Level::Memory | Level::L2) {
         // Other programs take their share of the memory, and a buffer's pages may fall on the same sets of the cache.
@@ -162,13 +162,19 @@ fn line<E: Draw>(kernel: &Kernel<E>, shape: Shape, dim: usize, times: (f64, Opti
     Line { what, isa: kernel.isa(), shape, dim, ns: times.0, limit_ns: limit, theirs_ns: times.1 }
 }
 
-/// The least nanoseconds that a row of `dim` units can take when `bytes` are read for it from `level`.
-fn limit<E: Draw>(limits: &Limits, kernel: &Kernel<E>, dim: usize, bytes: usize, level: Level) -> f64 {
+/// The least nanoseconds that a row of `dim` units can take when `bytes` are read for it from `level`, and `calls` calls
+/// are made for it: each reads the query once, which stays in the first-level cache, and a cosine needs its square.
+fn limit<E: Draw>(limits: &Limits, kernel: &Kernel<E>, dim: usize, bytes: usize, level: Level, calls: f64) -> f64 {
     let components = (dim * E::TYPE.components()) as f64;
+    let query = calls * (dim * size_of::<E>()) as f64 / limits.reads(Level::L1);
     // What memory and the second-level cache give is measured beside the scan.
-    let mut least = if matches!(level, Level::Memory | Level::L2) { 0.0 } else { bytes as f64 / limits.reads(level) };
+    let beside = matches!(level, Level::Memory | Level::L2);
+    let mut least = if beside { 0.0 } else { bytes as f64 / limits.reads(level) + query };
+    let is_float = matches!(E::TYPE, ElementType::F32 | ElementType::F16 | ElementType::Bf16);
     for (work, times) in spent(E::TYPE, kernel.metric(), kernel.isa()) {
-        least = least.max(components * times / limits.work(work));
+        // The square of a row is half of what is spent on it, and that of the query is as much.
+        let once = if is_float && kernel.metric() == Metric::Cosine { calls * times / 2.0 } else { 0.0 };
+        least = least.max(components * (times + once) / limits.work(work));
     }
     least
 }

@@ -2,8 +2,11 @@
 #![allow(clippy::needless_range_loop, reason = "plain loops keep lanes in registers, see the driver")]
 use std::mem::MaybeUninit;
 
-use super::{BLOCK, STREAM, block, keys_of};
-use crate::{float::arithmetic::Arithmetic, prefetch};
+use super::{BLOCK, IN_ORDER, LONE, block, keys_of};
+use crate::{
+    float::{Lane, arithmetic::Arithmetic},
+    prefetch,
+};
 
 /// The functions of a cell over single vectors, for what a larger block leaves over.
 pub(in crate::float) struct Single<E> {
@@ -24,8 +27,9 @@ const FIRST_LEVEL: usize = 40 << 10;
 /// Rows of fewer bytes are taken in blocks from the second-level cache: they are over before their sums are.
 const FAR_ROW_BYTES: usize = 1 << 10;
 
-/// Rows whose sums are folded together where rows are taken one at a time.
-const FOUR: usize = 4;
+/// A query made ready, whose registers lie in one cache line each.
+#[repr(align(64))]
+struct Ready<Q>([MaybeUninit<Q>; READY_MAX + SLACK]);
 
 /// The rows of a call: those that `ids` names, or the first ones where it is null.
 struct Wanted<E> {
@@ -62,13 +66,13 @@ impl<E> Wanted<E> {
 
 /// The keys of `count` rows: those that `ids` names, or the first ones where it is null.
 ///
-/// Rows in the first-level cache are taken `R` at a time, which shares the loads of the query, as are rows named by id,
-/// which are asked for while earlier ones are computed. Rows from memory ([`prefetch::is_stream`]) are taken one at a
-/// time: several streams at once confuse the hardware's prefetching. Cosines of `f32` gain by that from the second
-/// level too. Binary16 queries are widened once for a stream. Measured on Zen 5 over memory in calls of 256 rows, in ns
-/// a row, in blocks, one at a time, and reading alone: `f32` L2 of 96 components 25, 13, 10, of 200 components 27, 24,
-/// 19, of 768 components 90, 82, 80; cosine of 128 components 46, 18, 13, of 768 components 120, 85, 80; binary16 L2 of
-/// 768 components 60, 47, 37. Asking ahead in the cache would lose as much.
+/// Rows in the cache are taken `R` at a time, which shares the loads of the query, as are rows named by id, which are
+/// asked for while earlier ones are computed. Rows from memory ([`prefetch::is_stream`]) are taken in order, one or two
+/// at a time, and every line is asked for ahead; binary16 queries are widened once for that. So are `f32` rows of L2 and
+/// cosine from the second-level cache, but nothing is asked for, which there would cost more than it saves. Measured on
+/// Zen 5 over memory in calls of 1024 rows of 768 components, in ns a row, in order with four copies of the loop, with
+/// one, and reading alone: `f32` cosine 87, 79, 74; binary16 L2 45, 39, 37; bf16 L2 46, 38, 37, at 1536 components 104,
+/// 80, 76. Asking for the first lines of each page alone is worse than asking for none.
 ///
 /// # Safety
 /// The instruction set of `A` and of `single` is available, `query` has `dim` readable values, `base` `dim` at each row
@@ -79,6 +83,7 @@ pub(in crate::float) unsafe fn many<
     W: Arithmetic<Stored = A::Stored>,
     const COLUMNS: usize,
     const P: usize,
+    const O: usize,
     const R: usize,
     const GROUP: usize,
 >(
@@ -94,22 +99,29 @@ pub(in crate::float) unsafe fn many<
     wanted.fetch(0, prefetch::AHEAD);
     // SAFETY: passed on to the caller; every position asked for is below `count`.
     unsafe {
-        let query_square = if A::SQUARES && count > 1 { (single.square)(query, dim) } else { 0.0 };
         let row_bytes = dim * size_of::<A::Stored>();
         let bytes = count.saturating_mul(row_bytes);
         let is_stream = ids.is_null() && bytes > FIRST_LEVEL && prefetch::is_stream(base.cast(), bytes);
         let is_far = A::IN_ORDER && ids.is_null() && bytes > FIRST_LEVEL && row_bytes >= FAR_ROW_BYTES;
-        let mut row = if !(is_stream || is_far) || (W::PREPARES && dim > READY_MAX) {
-            blocks::<A, COLUMNS, R, GROUP>(query, query_square, &wanted, keys)
+        let is_in_order = (is_stream || is_far) && (!W::PREPARES || dim <= READY_MAX);
+        let (mut row, mut query_square) = (0, 0.0);
+        if ids.is_null() && !is_in_order {
+            (row, query_square) = blocks::<A, COLUMNS, R, GROUP>(query, &wanted, keys);
+        }
+        if A::SQUARES && row == 0 && count > 1 {
+            query_square = (single.square)(query, dim);
+        }
+        if !is_in_order {
+            row = scattered::<A, COLUMNS, R, GROUP>(query, query_square, &wanted, row, keys);
         } else if W::PREPARES {
-            let mut ready = [const { MaybeUninit::<W::Query>::uninit() }; READY_MAX + SLACK];
-            let ready = ready.as_mut_ptr().cast();
+            let mut ready = Ready([const { MaybeUninit::<W::Query>::uninit() }; READY_MAX + SLACK]);
+            let ready = ready.0.as_mut_ptr().cast();
             W::prepare(query, dim, ready);
-            in_order::<W, COLUMNS, P>(ready, query_square, &wanted, keys)
+            row = in_order::<W, COLUMNS, P, O>(ready, query_square, &wanted, is_stream, keys);
         } else {
             // Nothing is made ready: `W::Query` is `A::Stored`.
-            in_order::<W, COLUMNS, P>(query.cast(), query_square, &wanted, keys)
-        };
+            row = in_order::<W, COLUMNS, P, O>(query.cast(), query_square, &wanted, is_stream, keys);
+        }
         while row < count {
             let key = if A::SQUARES && count > 1 {
                 super::row::<A, COLUMNS, P>(query, query_square, wanted.row(row), dim)
@@ -122,19 +134,54 @@ pub(in crate::float) unsafe fn many<
     }
 }
 
-/// The keys of blocks of `R` rows. A block that is more than half full is cheaper than its rows one by one: its last
-/// row is repeated. Returns how many rows are done.
+/// The keys of blocks of `R` consecutive rows. Returns how many, and the square of the query, where it was needed.
 ///
 /// # Safety
 /// As [`many`].
 #[inline(always)]
 unsafe fn blocks<A: Arithmetic, const COLUMNS: usize, const R: usize, const GROUP: usize>(
     query: *const A::Query,
-    query_square: f32,
     wanted: &Wanted<A::Stored>,
     keys: *mut f32,
+) -> (usize, f32) {
+    let (mut row, mut query_square, mut next) = (0, 0.0, wanted.base);
+    while row + R <= wanted.count {
+        let mut rows = [next; R];
+        for i in 1..R {
+            rows[i] = rows[i - 1].wrapping_add(wanted.dim);
+        }
+        next = rows[R - 1].wrapping_add(wanted.dim);
+        // SAFETY: passed on to the caller; every position is below `count`.
+        unsafe {
+            let folded = if A::SQUARES && row == 0 {
+                let folded = block::<A, 1, R, COLUMNS, GROUP, LONE>([query], rows, wanted.dim, false);
+                query_square = folded.query_square.total();
+                folded
+            } else {
+                block::<A, 1, R, COLUMNS, GROUP, BLOCK>([query], rows, wanted.dim, false)
+            };
+            let block_keys = keys_of::<A, R>(&folded.cross[0], &folded.row_square, query_square);
+            keys.add(row).cast::<[f32; R]>().write_unaligned(block_keys);
+        }
+        row += R;
+    }
+    (row, query_square)
+}
+
+/// The keys of blocks of `R` rows from position `row` on. A block that is more than half full is cheaper than its rows
+/// one by one: its last row is repeated. Returns how many rows are done.
+///
+/// # Safety
+/// As [`many`].
+#[inline(always)]
+unsafe fn scattered<A: Arithmetic, const COLUMNS: usize, const R: usize, const GROUP: usize>(
+    query: *const A::Query,
+    query_square: f32,
+    wanted: &Wanted<A::Stored>,
+    mut row: usize,
+    keys: *mut f32,
 ) -> usize {
-    let (mut row, count) = (0, wanted.count);
+    let count = wanted.count;
     while row + R / 2 < count {
         wanted.fetch(row + prefetch::AHEAD, row + prefetch::AHEAD + R);
         let mut rows = [wanted.base; R];
@@ -143,7 +190,7 @@ unsafe fn blocks<A: Arithmetic, const COLUMNS: usize, const R: usize, const GROU
             for i in 0..R {
                 rows[i] = wanted.row((row + i).min(count - 1));
             }
-            let folded = block::<A, 1, R, COLUMNS, GROUP, BLOCK>([query], rows, wanted.dim);
+            let folded = block::<A, 1, R, COLUMNS, GROUP, BLOCK>([query], rows, wanted.dim, false);
             let block_keys = keys_of::<A, R>(&folded.cross[0], &folded.row_square, query_square);
             if row + R <= count {
                 keys.add(row).cast::<[f32; R]>().write_unaligned(block_keys);
@@ -156,34 +203,33 @@ unsafe fn blocks<A: Arithmetic, const COLUMNS: usize, const R: usize, const GROU
     row.min(count)
 }
 
-/// The keys of as many rows as make fours, one after another but for the last folds. Returns how many.
+/// The keys of consecutive rows in order, `O` at a time. Returns how many. One loop, and not copies of it for several
+/// rows, so that each load has its own steady stride, by which the hardware's prefetching knows it.
 ///
 /// # Safety
 /// As [`many`].
 #[inline(always)]
-unsafe fn in_order<A: Arithmetic, const COLUMNS: usize, const P: usize>(
+unsafe fn in_order<A: Arithmetic, const COLUMNS: usize, const P: usize, const O: usize>(
     query: *const A::Query,
     query_square: f32,
     wanted: &Wanted<A::Stored>,
+    ask: bool,
     keys: *mut f32,
 ) -> usize {
-    let dim = wanted.dim;
-    let mut row = 0;
-    while row + FOUR <= wanted.count {
+    let (mut row, mut next) = (0, wanted.base);
+    while row + O <= wanted.count {
+        let mut rows = [next; O];
+        for i in 1..O {
+            rows[i] = rows[i - 1].wrapping_add(wanted.dim);
+        }
+        next = rows[O - 1].wrapping_add(wanted.dim);
         // SAFETY: passed on to the caller; every position is below `count`.
         unsafe {
-            let at = wanted.base.add(row * dim);
-            // Written out, so that each has a loop of its own: a loop around them would keep the lanes on the stack.
-            let a = block::<A, 1, 1, COLUMNS, P, STREAM>([query], [at], dim);
-            let b = block::<A, 1, 1, COLUMNS, P, STREAM>([query], [at.add(dim)], dim);
-            let c = block::<A, 1, 1, COLUMNS, P, STREAM>([query], [at.add(2 * dim)], dim);
-            let d = block::<A, 1, 1, COLUMNS, P, STREAM>([query], [at.add(3 * dim)], dim);
-            let cross = [a.cross[0][0], b.cross[0][0], c.cross[0][0], d.cross[0][0]];
-            let row_square = [a.row_square[0], b.row_square[0], c.row_square[0], d.row_square[0]];
-            let four = keys_of::<A, FOUR>(&cross, &row_square, query_square);
-            keys.add(row).cast::<[f32; FOUR]>().write_unaligned(four);
+            let folded = block::<A, 1, O, COLUMNS, P, IN_ORDER>([query], rows, wanted.dim, ask);
+            let order_keys = keys_of::<A, O>(&folded.cross[0], &folded.row_square, query_square);
+            keys.add(row).cast::<[f32; O]>().write_unaligned(order_keys);
         }
-        row += FOUR;
+        row += O;
     }
     row
 }
