@@ -8,3 +8,5 @@ pub mod passes;
 pub mod pool;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+#[cfg(feature = "wgpu")]
+pub mod wgpu;

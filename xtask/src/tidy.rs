@@ -29,6 +29,7 @@ const DEPTH: usize = 3;
 const UNSAFE_PATHS: &[&str] = &[
     "kernels/",
     "kernels-c/",
+    "gpu/src/wgpu/programs",
     "benches/src/bin/roofline/",
     "index/src/graph",
     "index/src/hnsw",
