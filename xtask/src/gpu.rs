@@ -2,9 +2,12 @@
 //!
 //! Where the machine with the card has nothing to build with, `--pack DIR` writes what must travel and the command to run
 //! there, and `--record FILE` takes the results in.
+mod step;
 mod table;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use self::step::step;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::{Done, Step, TestCount};
 use crate::exec::{Exec, target_dir};
-use crate::{Fallible, deps, docs, header, neon, tidy, wire};
+use crate::{Fallible, deps, docs, gpu, header, neon, tidy, wire};
 
 /// Every check, cheapest first among those that need the same build: `clippy` and `doc` share one, `test`,
-/// `isa` and `docs` a second, `wire`, `demo` and `bench` the third.
+/// `gpu`, `isa` and `docs` a second, `wire`, `demo` and `bench` the third.
 pub(super) static STEPS: &[Step] = &[
     Step { name: "fmt", about: "every file is formatted", run: fmt },
     Step { name: "tidy", about: "sizes, names, marks, dead files", run: tidy_tree },
@@ -17,6 +17,7 @@ pub(super) static STEPS: &[Step] = &[
     Step { name: "clippy", about: "the workspace's lints, all targets", run: clippy },
     Step { name: "doc", about: "rustdoc without warnings", run: doc },
     Step { name: "test", about: "unit tests, tests across crates, examples in documents", run: test },
+    Step { name: "gpu", about: "the GPU backends on drivers that need no card", run: gpu::step },
     Step { name: "isa", about: "kernels and indexes under each instruction set of this CPU", run: isa },
     Step { name: "docs", about: "generated tables equal what their programs print", run: docs_tree },
     Step { name: "c", about: "the C interface: its header, and its example as C and as C++", run: c_interface },
