@@ -12,6 +12,8 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod cuda;
+
 /// Candidates of a query that there is room for; [`Program::Select`] sorts so many at once.
 pub const CAPACITY: u32 = 2048;
 

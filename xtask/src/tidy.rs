@@ -31,6 +31,8 @@ const UNSAFE_PATHS: &[&str] = &[
     "kernels-c/",
     "gpu/src/wgpu/programs",
     "benches/src/bin/roofline/",
+    "gpu/emulator/",
+    "gpu/tests/",
     "index/src/graph",
     "index/src/hnsw",
     "index/src/scratch",
