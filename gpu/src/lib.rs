@@ -4,6 +4,8 @@
 //! Metal or DirectX 12. A machine without either is not an error: nothing is found there, and the CPU does the work.
 #![deny(missing_docs)]
 
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod passes;
 pub mod pool;
 #[cfg(any(test, feature = "testing"))]
