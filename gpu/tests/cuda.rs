@@ -249,6 +249,24 @@ fn more_threads_than_lanes_wait_their_turn() {
     assert!(found.into_inner() > 90);
 }
 
+#[test]
+fn many_rows_are_assigned_in_two_lanes_by_turns() {
+    let (data, centroids) = (values(12, 2_500), values(13, 70));
+    let (cpu, backend) = (Cpu::new(), Emulation { tiny: true, ..Emulation::default() }.open().unwrap());
+    let [held, oracle] = [&*backend, &cpu].map(|backend: &dyn Backend| upload(backend, &centroids).unwrap());
+    let assign = |backend: &dyn Backend, held: &dyn Resident| {
+        let (mut nearest, mut keys) = (vec![0; 2_500], vec![0.0; 2_500]);
+        backend.assign(rows(&data), held, Metric::L2, &mut nearest, &mut keys).unwrap();
+        nearest
+    };
+    let want = assign(&cpu, &*oracle);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert_eq!(assign(&*backend, &*held), want));
+        }
+    });
+}
+
 /// What a caller does, with answers that are known.
 fn session(backend: &dyn Backend, data: &[f32], want: &Answers) -> Result<(), BackendError> {
     let held = upload(backend, data)?;
@@ -262,6 +280,9 @@ fn session(backend: &dyn Backend, data: &[f32], want: &Answers) -> Result<(), Ba
     let (mut nearest, mut keys) = (vec![0; 40], vec![0.0; 40]);
     backend.assign(rows(&data[..40 * DIM]), &*other, Metric::L2, &mut nearest, &mut keys)?;
     assert!(nearest.iter().enumerate().all(|(place, nearest)| place == *nearest as usize));
+    let (mut nearest, mut keys) = (vec![0; 400], vec![0.0; 400]);
+    backend.assign(rows(data), &*other, Metric::L2, &mut nearest, &mut keys)?;
+    assert_eq!(nearest, want.nearest);
     Ok(())
 }
 
@@ -270,6 +291,7 @@ struct Answers {
     filtered: Vec<Vec<u32>>,
     keep: Bitmap,
     keys: Vec<f32>,
+    nearest: Vec<u32>,
 }
 
 fn answers(data: &[f32]) -> Answers {
@@ -278,7 +300,11 @@ fn answers(data: &[f32]) -> Answers {
     let keep = Bitmap::from_fn(400, |row| row % 3 != 1);
     let mut keys = vec![0.0; 3 * 400];
     cpu.distances(rows(&data[..3 * DIM]), &*held, Metric::Ip, &mut keys).expect("the CPU can");
+    let other = upload(&cpu, &data[..50 * DIM]).expect("the CPU can");
+    let (mut nearest, mut own) = (vec![0; 400], vec![0.0; 400]);
+    cpu.assign(rows(data), &*other, Metric::L2, &mut nearest, &mut own).expect("the CPU can");
     Answers {
+        nearest,
         found: search(&cpu, &*held, &data[..45 * DIM], None, 3).expect("the CPU can"),
         filtered: search(&cpu, &*held, &data[..2 * DIM], Some(&keep), 100).expect("the CPU can"),
         keep,

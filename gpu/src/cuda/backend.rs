@@ -185,8 +185,12 @@ impl Backend for Cuda {
         search::check_queries(rows)?;
         let counted = held.memory()?;
         let work = Work { held, stored: &counted.memory, family: &family, metric };
-        let mut lane = self.lanes.take()?;
-        blocks::assign(&mut lane, &work, rows, &self.sizes, nearest, keys)
+        let mut lanes = vec![self.lanes.take()?];
+        // What fits in one lane's arena has nothing to overlap with.
+        if rows.len() as u64 * held.row_bytes as u64 > self.sizes.arena_bytes {
+            lanes.extend(self.lanes.take_another()?);
+        }
+        blocks::assign(&mut lanes, &work, rows, &self.sizes, nearest, keys)
     }
 
     fn distances(

@@ -6,7 +6,8 @@ use super::args::{self, ScanArgs};
 use super::backend::Sizes;
 use super::batch::{List, PerQuery, Work, check_row};
 use super::driver::Lines;
-use super::lane::{Lane, Plan};
+use super::lane::{Arriving, Lane, Plan};
+use super::lanes::Lease;
 
 /// Queries whose keys are computed at a time: two tiles, so that rows are read seldom and the rest of a block is rows.
 const STORED_QUERIES: usize = 256;
@@ -43,10 +44,10 @@ pub(super) fn distances(
                 key_stride: wide as u64,
                 ..work.scan_args(arena, &at, count)
             };
+            lane.clear_incoming()?;
             // SAFETY: the addresses are parts of the arena as planned above, and of the corpus, which the caller holds
             // until the lease is gone.
             unsafe { work.launch(lane, &scan)? };
-            lane.clear_incoming()?;
             let arriving = lane.receive(Lines::piece(arena + block, count * wide * 4))?;
             lane.synchronise()?;
             let found: &[f32] = bytemuck::cast_slice(lane.arrived(arriving));
@@ -58,25 +59,58 @@ pub(super) fn distances(
     Ok(())
 }
 
-/// Finds the nearest row of the corpus for each of `rows`.
+/// Finds the nearest row of the corpus for each of `rows`. With two lanes, rows are copied in one while those in the
+/// other are worked on.
 pub(super) fn assign(
-    lane: &mut Lane,
+    lanes: &mut [Lease<'_>],
     work: &Work<'_>,
     rows: AnyRows<'_>,
     sizes: &Sizes,
     nearest: &mut [u32],
     keys: &mut [f32],
 ) -> Result<(), BackendError> {
+    let Some(lane) = lanes.first() else { return Ok(()) };
     // Each has its answer, its key, a bound below which nothing lies, and the number of its candidates, which is 1.
     let each = PerQuery { device: 24, incoming: 24 };
     let batch = work.batch(rows.len(), each, sizes.arena_bytes, lane.incoming_bytes());
-    let mut plan = Plan::default();
-    let at = work.plan(&mut plan, batch);
-    let [lower, bound, counts, finals] = [8, 8, 4, 4].map(|size| plan.room(batch, size));
-    let arena = lane.arena(&plan)?;
-    for first in (0..rows.len()).step_by(batch) {
-        let count = batch.min(rows.len() - first);
-        work.send(lane, arena, &at, rows.slice(first..first + count))?;
+    let mut waiting: Vec<Option<(usize, Assigning)>> = lanes.iter().map(|_| None).collect();
+    let mut collect = |lane: &mut Lane, waiting: Option<(usize, Assigning)>| match waiting {
+        Some((first, assigning)) => {
+            let some = first..first + assigning.count;
+            assigning.collect(lane, work, &mut nearest[some.clone()], &mut keys[some])
+        }
+        None => Ok(()),
+    };
+    for (number, first) in (0..rows.len()).step_by(batch).enumerate() {
+        let which = number % lanes.len();
+        let (lane, waiting) = (&mut *lanes[which], &mut waiting[which]);
+        collect(lane, waiting.take())?;
+        let some = rows.slice(first..rows.len().min(first + batch));
+        *waiting = Some((first, Assigning::begin(lane, work, some, batch)?));
+    }
+    for (lane, waiting) in lanes.iter_mut().zip(waiting) {
+        collect(lane, waiting)?;
+    }
+    Ok(())
+}
+
+/// Rows whose nearest ones are on their way.
+struct Assigning {
+    count: usize,
+    packed: Arriving,
+    /// Where those of the scan are rounded.
+    keys: Option<Arriving>,
+}
+
+impl Assigning {
+    /// Has the nearest rows found and sent back, without waiting for them.
+    fn begin(lane: &mut Lane, work: &Work<'_>, rows: AnyRows<'_>, batch: usize) -> Result<Self, BackendError> {
+        let mut plan = Plan::default();
+        let at = work.plan(&mut plan, batch);
+        let [lower, bound, counts, keys] = [8, 8, 4, 4].map(|size| plan.room(batch, size));
+        let (arena, count) = (lane.arena(&plan)?, rows.len());
+        lane.clear_incoming()?;
+        work.send(lane, arena, &at, rows)?;
         lane.fill(arena + lower, 0, count as u64 * 2)?;
         lane.fill(arena + bound, u32::MAX, count as u64 * 2)?;
         lane.fill(arena + counts, 1, count as u64)?;
@@ -89,23 +123,33 @@ pub(super) fn assign(
         // SAFETY: the addresses are parts of the arena as planned above, and of the corpus, which the caller holds until
         // the lease is gone.
         unsafe { work.launch(lane, &scan)? };
-        let (candidates, counts, keys_at) = (arena + bound, arena + counts, arena + finals);
-        let list = List { candidates, counts, keys: keys_at, capacity: 1, width: 1, queries: count };
+        let (candidates, counts, keys) = (arena + bound, arena + counts, arena + keys);
+        let list = List { candidates, counts, keys, capacity: 1, width: 1, queries: count };
         work.rescore(lane, arena, &at, &list)?;
-        lane.clear_incoming()?;
-        let arriving = lane.receive(Lines::piece(arena + bound, count * 8))?;
-        let finals = match work.family.rescore {
-            Some(_) => Some(lane.receive(Lines::piece(keys_at, count * 4))?),
+        let packed = lane.receive(Lines::piece(candidates, count * 8))?;
+        let keys = match work.family.rescore {
+            Some(_) => Some(lane.receive(Lines::piece(keys, count * 4))?),
             None => None,
         };
+        Ok(Self { count, packed, keys })
+    }
+
+    /// Waits for them.
+    fn collect(
+        self,
+        lane: &mut Lane,
+        work: &Work<'_>,
+        nearest: &mut [u32],
+        keys: &mut [f32],
+    ) -> Result<(), BackendError> {
         lane.synchronise()?;
-        let packed: &[u64] = bytemuck::cast_slice(lane.arrived(arriving));
-        let finals: Option<&[f32]> = finals.map(|finals| bytemuck::cast_slice(lane.arrived(finals)));
+        let packed: &[u64] = bytemuck::cast_slice(lane.arrived(self.packed));
+        let finals: Option<&[f32]> = self.keys.map(|keys| bytemuck::cast_slice(lane.arrived(keys)));
         for (i, packed) in packed.iter().enumerate() {
             let one = unpack(*packed);
-            nearest[first + i] = check_row(one.id, work.held.rows())?;
-            keys[first + i] = finals.map_or(one.key, |finals| finals[i]);
+            nearest[i] = check_row(one.id, work.held.rows())?;
+            keys[i] = finals.map_or(one.key, |finals| finals[i]);
         }
+        Ok(())
     }
-    Ok(())
 }

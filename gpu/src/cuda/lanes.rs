@@ -39,6 +39,17 @@ impl Lanes {
 
     /// A lane that nobody else has; waits where all are in use.
     pub(super) fn take(&self) -> Result<Lease<'_>, BackendError> {
+        let lane = self.find(true)?;
+        // One that waits is found, or why there is none.
+        lane.ok_or_else(|| BackendError::Failed { reason: "all lanes are in use".to_owned() })
+    }
+
+    /// A further lane if one is to be had at once. Who has one and waited for another could wait for ever.
+    pub(super) fn take_another(&self) -> Result<Option<Lease<'_>>, BackendError> {
+        self.find(false)
+    }
+
+    fn find(&self, wait: bool) -> Result<Option<Lease<'_>>, BackendError> {
         let mut state = self.state.lock();
         loop {
             if let Err(error) = self.device.check() {
@@ -47,10 +58,13 @@ impl Lanes {
                 return Err(error);
             }
             if let Some(lane) = state.idle.pop() {
-                return Ok(Lease { lane: Some(lane), lanes: self });
+                return Ok(Some(Lease { lane: Some(lane), lanes: self }));
             }
             if state.made < self.most {
                 break;
+            }
+            if !wait {
+                return Ok(None);
             }
             self.returned.wait(&mut state);
         }
@@ -59,7 +73,7 @@ impl Lanes {
         // From here on the lease gives back the place, with a lane or without.
         let mut lease = Lease { lane: None, lanes: self };
         lease.lane = Some(Lane::new(&self.device, self.staging_bytes)?);
-        Ok(lease)
+        Ok(Some(lease))
     }
 }
 

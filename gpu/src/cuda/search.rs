@@ -57,9 +57,9 @@ pub(super) fn scan(
     let mut plan = Plan::default();
     let filter = find.keep.map(|keep| plan.room(keep.words().len(), 8));
     let places = work.plan(&mut plan, batch);
-    let state = plan.room(batch, STATE_BYTES);
+    // The final keys behind the state, so that both come back as one piece.
+    let state = plan.room(batch, STATE_BYTES + width * 4);
     let candidates = plan.room(batch, rounds.capacity * 8);
-    let keys = plan.room(batch, width * 4);
     let arena = lane.arena(&plan)?;
     let keep = match (filter, find.keep) {
         (Some(at), Some(bits)) => send_filter(lane, arena + at, bits)?,
@@ -81,7 +81,7 @@ pub(super) fn scan(
             capacity: rounds.capacity as u32,
             ..work.scan_args(arena, &places, count)
         };
-        let mut search = Search { lane, work, select, places, arena, scan, keys: arena + keys, width: 0 };
+        let mut search = Search { lane, work, select, places, arena, scan, width: 0 };
         task.run(&mut search, several.of(some))?;
     }
     several.offer();
@@ -159,7 +159,6 @@ struct Search<'a, 'w> {
     arena: u64,
     /// With all addresses; the pass is filled in.
     scan: ScanArgs,
-    keys: u64,
     /// Candidates that were selected last.
     width: usize,
 }
@@ -173,10 +172,16 @@ impl Search<'_, '_> {
     fn overflowed(&self) -> u64 {
         self.scan.counts + self.queries() as u64 * 4
     }
+
+    /// Behind that, the final keys.
+    fn keys(&self) -> u64 {
+        self.overflowed() + self.queries() as u64 * 4
+    }
 }
 
 impl Batch for Search<'_, '_> {
     fn begin(&mut self, lower: &[u64], upper: &[u64]) -> Result<(), BackendError> {
+        self.lane.clear_incoming()?;
         let mut state = Vec::with_capacity(lower.len() * 3);
         state.extend_from_slice(lower);
         state.extend_from_slice(upper);
@@ -208,23 +213,21 @@ impl Batch for Search<'_, '_> {
     fn finish(&mut self) -> Result<Vec<Found>, BackendError> {
         let (count, width, capacity) = (self.queries(), self.width, self.scan.capacity as usize);
         let (candidates, counts) = (self.scan.candidates, self.scan.counts);
-        let list = List { candidates, counts, keys: self.keys, capacity, width, queries: count };
+        let list = List { candidates, counts, keys: self.keys(), capacity, width, queries: count };
         self.work.rescore(self.lane, self.arena, &self.places, &list)?;
-        self.lane.clear_incoming()?;
-        let answer = self.lane.receive(Lines::piece(self.scan.bound, count * ANSWER_BYTES))?;
+        let rescored = self.work.family.rescore.is_some();
+        let key_bytes = if rescored { width * 4 } else { 0 };
+        let answer = self.lane.receive(Lines::piece(self.scan.bound, count * (ANSWER_BYTES + key_bytes)))?;
         let lines = Lines { from: candidates, pitch: capacity as u64 * 8, width: width * 8, height: count };
         let candidates = self.lane.receive(lines)?;
-        let final_keys = match self.work.family.rescore {
-            Some(_) => Some(self.lane.receive(Lines::piece(self.keys, count * width * 4))?),
-            None => None,
-        };
         self.lane.synchronise()?;
         let (bounds, words) = self.lane.arrived(answer).split_at(count * 8);
+        let (words, keys) = words.split_at(count * 8);
         let bounds: &[u64] = bytemuck::cast_slice(bounds);
         let words: &[u32] = bytemuck::cast_slice(words);
         let (counts, overflowed) = words.split_at(count);
         let candidates: &[u64] = bytemuck::cast_slice(self.lane.arrived(candidates));
-        let keys: Option<&[f32]> = final_keys.map(|keys| bytemuck::cast_slice(self.lane.arrived(keys)));
+        let keys: Option<&[f32]> = rescored.then(|| bytemuck::cast_slice(keys));
         let mut found = Vec::with_capacity(count);
         for query in 0..count {
             let own = query * width..query * width + (counts[query] as usize).min(width);
