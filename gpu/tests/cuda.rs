@@ -14,10 +14,11 @@ use std::time::Duration;
 
 use elanus_gpu::cuda::testing::{Emulation, Faults, Launcher};
 use elanus_gpu::cuda::{list, open};
+use elanus_gpu::passes::Task;
 use elanus_gpu::testing::{Extent, run};
 use elanus_kernels::backend::{Backend, BackendError, Corpus, CorpusKind, Cpu, Find, Queries, Resident};
 use elanus_kernels::rng::Rng;
-use elanus_kernels::{AnyRows, Bitmap, ElementType, Metric, Rows, TopK};
+use elanus_kernels::{AnyRows, Bitmap, ElementType, KeyRange, Metric, Rows, TopK};
 
 use self::library::Emulator;
 
@@ -249,6 +250,29 @@ fn more_threads_than_lanes_wait_their_turn() {
     assert!(found.into_inner() > 90);
 }
 
+/// Rows that no sample sees are nearer than all that one sees, so that their candidates do not fit.
+#[test]
+fn an_unlucky_sample_costs_time_and_no_neighbor() {
+    let (count, k) = (20_000, 10);
+    // As a device with little room plans it.
+    let (range, slack) = (KeyRange::ALL, 16);
+    let task = Task { rows: count, kept: count, k, slack, range, margin: 0.0, capacity: 256, round_k: 64 };
+    let strides: Vec<u32> = task.passes(k + slack).iter().filter(|pass| pass.sample).map(|pass| pass.stride).collect();
+    assert!(!strides.is_empty());
+    let mut data = values(14, count as usize);
+    for (row, values) in (0..count).zip(data.chunks_mut(DIM)) {
+        if strides.iter().any(|stride| row.is_multiple_of(*stride)) {
+            values[0] += 1_000.0;
+        }
+    }
+    let backend = Emulation { tiny: true, ..Emulation::default() }.open().unwrap();
+    let cpu = Cpu::new();
+    let [held, oracle] = [&*backend, &cpu].map(|backend: &dyn Backend| upload(backend, &data).unwrap());
+    let queries = values(15, 3);
+    let want = search(&cpu, &*oracle, &queries, None, k).unwrap();
+    assert_eq!(search(&*backend, &*held, &queries, None, k).unwrap(), want);
+}
+
 #[test]
 fn many_rows_are_assigned_in_two_lanes_by_turns() {
     let (data, centroids) = (values(12, 2_500), values(13, 70));
@@ -378,6 +402,23 @@ fn a_lost_device_says_so_at_once_and_for_ever() {
         drop((before, backend));
         assert_eq!(faults.calls(), calls, "nobody speaks to a device that is lost");
     }
+}
+
+#[test]
+fn a_device_that_answers_nonsense_is_given_up() {
+    // It claims to have run what it did not look at.
+    let emulation = Emulation { launcher: Some(Arc::new(|_, _, _| Ok(()))), ..Emulation::default() };
+    let backend = emulation.open().unwrap();
+    // Bytes, since squared lengths that nobody computed are refused.
+    let bytes = [1_i8; 8 * 16];
+    let held = backend.upload(Corpus::Rows(Rows::new(&bytes, 16).unwrap().into())).unwrap();
+    let (mut nearest, mut keys) = ([0; 8], [0.0; 8]);
+    let assign = |nearest: &mut [u32], keys: &mut [f32]| {
+        backend.assign(Rows::new(&bytes, 16).unwrap().into(), &*held, Metric::L2, nearest, keys)
+    };
+    let error = assign(&mut nearest, &mut keys).unwrap_err();
+    assert!(matches!(&error, BackendError::Lost { reason } if reason.contains("of 8")), "{error}");
+    assert_eq!(upload(&*backend, &values(1, 1)).unwrap_err(), error);
 }
 
 #[test]

@@ -164,11 +164,7 @@ pub(super) struct List {
     pub(super) queries: usize,
 }
 
-/// Device memory that holds garbage has to be noticed before a row of it is believed.
-pub(super) fn check_row(row: u32, rows: u32) -> Result<u32, BackendError> {
-    if row < rows {
-        Ok(row)
-    } else {
-        Err(BackendError::Lost { reason: format!("the device names row {row} of {rows}") })
-    }
+/// A row that the device names. Who names one that is not there has lost its memory, and is believed nothing more.
+pub(super) fn check_row(lane: &Lane, row: u32, rows: u32) -> Result<u32, BackendError> {
+    if row < rows { Ok(row) } else { Err(lane.lose(format!("the device names row {row} of {rows}"))) }
 }

@@ -147,7 +147,7 @@ impl Assigning {
         let finals: Option<&[f32]> = self.keys.map(|keys| bytemuck::cast_slice(lane.arrived(keys)));
         for (i, packed) in packed.iter().enumerate() {
             let one = unpack(*packed);
-            nearest[i] = check_row(one.id, work.held.rows())?;
+            nearest[i] = check_row(lane, one.id, work.held.rows())?;
             keys[i] = finals.map_or(one.key, |finals| finals[i]);
         }
         Ok(())

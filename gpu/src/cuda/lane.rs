@@ -232,6 +232,11 @@ impl Lane {
         Ok(())
     }
 
+    /// Gives the device up: what came from it cannot be.
+    pub(super) fn lose(&self, reason: String) -> BackendError {
+        self.device.lose(reason)
+    }
+
     /// As [`Lane::synchronise`], at the end of a call. Where even waiting fails nobody knows when memory is free again,
     /// and the device has to be given up.
     pub(super) fn settle(&mut self) {

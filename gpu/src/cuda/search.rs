@@ -81,7 +81,7 @@ pub(super) fn scan(
             capacity: rounds.capacity as u32,
             ..work.scan_args(arena, &places, count)
         };
-        let mut search = Search { lane, work, select, places, arena, scan, width: 0 };
+        let mut search = Search { lane, work, select, places, arena, scan, width: 0, may_overflow: false };
         task.run(&mut search, several.of(some))?;
     }
     several.offer();
@@ -161,6 +161,8 @@ struct Search<'a, 'w> {
     scan: ScanArgs,
     /// Candidates that were selected last.
     width: usize,
+    /// Whether there was a pass since the beginning whose candidates need not fit.
+    may_overflow: bool,
 }
 
 impl Search<'_, '_> {
@@ -182,6 +184,7 @@ impl Search<'_, '_> {
 impl Batch for Search<'_, '_> {
     fn begin(&mut self, lower: &[u64], upper: &[u64]) -> Result<(), BackendError> {
         self.lane.clear_incoming()?;
+        self.may_overflow = false;
         let mut state = Vec::with_capacity(lower.len() * 3);
         state.extend_from_slice(lower);
         state.extend_from_slice(upper);
@@ -206,6 +209,7 @@ impl Batch for Search<'_, '_> {
             sample: u32::from(pass.sample),
         };
         self.width = k;
+        self.may_overflow |= !pass.sample && pass.count as usize + k > scan.capacity as usize;
         // SAFETY: as above.
         unsafe { self.lane.launch(self.select, [scan.query_count, 1], &select) }
     }
@@ -226,6 +230,10 @@ impl Batch for Search<'_, '_> {
         let bounds: &[u64] = bytemuck::cast_slice(bounds);
         let words: &[u32] = bytemuck::cast_slice(words);
         let (counts, overflowed) = words.split_at(count);
+        // Who asked again would hear the same again and again.
+        if !self.may_overflow && overflowed.iter().any(|query| *query != 0) {
+            return Err(self.lane.lose("the device says that candidates do not fit where all rows do".to_owned()));
+        }
         let candidates: &[u64] = bytemuck::cast_slice(self.lane.arrived(candidates));
         let keys: Option<&[f32]> = rescored.then(|| bytemuck::cast_slice(keys));
         let mut found = Vec::with_capacity(count);
@@ -235,7 +243,7 @@ impl Batch for Search<'_, '_> {
             for place in own {
                 let Neighbor { id, key } = unpack(candidates[place]);
                 let key = keys.map_or(key, |keys| keys[place]);
-                neighbors.push(Neighbor { id: check_row(id, self.work.held.rows())?, key });
+                neighbors.push(Neighbor { id: check_row(self.lane, id, self.work.held.rows())?, key });
             }
             found.push(Found { neighbors, last: bounds[query], overflowed: overflowed[query] != 0 });
         }
