@@ -33,7 +33,7 @@ use elanus_kernels::backend::{
     Backend, BackendError, Caps, Corpus, CorpusKind, DeviceKind, Find, Queries, Resident, Speed, checks, unpack,
 };
 use elanus_kernels::{AnyRows, ElementType, Metric, TopK};
-use elanus_shaders::{Program, TILE, Variant};
+use elanus_shaders::wgsl::{Program, TILE, Variant};
 use parking_lot::Mutex;
 
 use self::batch::{Batch, ROOM, ROUND_K};

@@ -81,11 +81,8 @@ const SCAN_MANY: &str = concat!(
     include_str!("cuda/scan_many.cu"),
 );
 
-const SELECT: &str = concat!(
-    include_str!("cuda/device.cuh"),
-    include_str!("cuda/args.cuh"),
-    include_str!("cuda/select.cu"),
-);
+const SELECT: &str =
+    concat!(include_str!("cuda/device.cuh"), include_str!("cuda/args.cuh"), include_str!("cuda/select.cu"),);
 
 const SQUARES: &str = concat!(
     include_str!("cuda/device.cuh"),

@@ -1,7 +1,7 @@
 //! A batch of queries as [`passes`](crate::passes) drives it.
 use ::wgpu::Buffer;
 use elanus_kernels::backend::{BackendError, unpack};
-use elanus_shaders::{CAPACITY, FEW, Program};
+use elanus_shaders::wgsl::{CAPACITY, FEW, Program};
 
 use super::steps::{CANDIDATE_BYTES, Numbers, STATE_BYTES, Steps};
 use crate::passes::{self, Found, Pass};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ::wgpu::{BindGroup, Buffer, BufferUsages};
 use elanus_kernels::backend::{BackendError, CorpusKind, Resident};
 use elanus_kernels::{AnyRows, Bf16, Binary, ElementType, F16, U4};
-use elanus_shaders::{Element, GROUP_BYTES, INVOCATIONS, Program};
+use elanus_shaders::wgsl::{Element, GROUP_BYTES, INVOCATIONS, Program};
 
 use super::steps::{Numbers, Shared, entries};
 use crate::pool::Slot;

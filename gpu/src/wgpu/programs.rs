@@ -8,7 +8,7 @@ use ::wgpu::{
 };
 use elanus_kernels::backend::{BackendError, CorpusKind};
 use elanus_kernels::{ElementType, Metric};
-use elanus_shaders::{Element, Instance, Program, Variant, source};
+use elanus_shaders::wgsl::{Element, Instance, Program, Variant, source};
 use parking_lot::Mutex;
 
 use super::device::Device;

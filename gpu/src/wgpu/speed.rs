@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use elanus_kernels::backend::{Backend, BackendError, Corpus, Speed};
 use elanus_kernels::{Metric, Rows};
-use elanus_shaders::Element;
+use elanus_shaders::wgsl::Element;
 
 use super::Wgpu;
 use super::batch::Batch;

@@ -8,7 +8,7 @@ use ::wgpu::{
 };
 use elanus_kernels::backend::BackendError;
 use elanus_kernels::{AnyRows, Metric};
-use elanus_shaders::{CAPACITY, Element, INVOCATIONS, Program, TEAM_ROWS, TILE};
+use elanus_shaders::wgsl::{CAPACITY, Element, INVOCATIONS, Program, TEAM_ROWS, TILE};
 
 use super::device::Device;
 use super::held::{self, Layout, Part};
