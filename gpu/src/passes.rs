@@ -161,7 +161,7 @@ impl Task {
     fn round(&self, batch: &mut dyn Batch, lower: &[u64], k: usize) -> Result<Vec<Found>, BackendError> {
         let mut upper = vec![self.upper(); lower.len()];
         let mut passes = self.passes(k);
-        for tried in 0.. {
+        for tried in 0..=TRIES + 1 {
             batch.begin(lower, &upper)?;
             for pass in &passes {
                 batch.pass(pass, k)?;
@@ -176,7 +176,7 @@ impl Task {
             }
             passes = if tried < TRIES { passes.split_off(passes.len() - 1) } else { self.steps(k) };
         }
-        unreachable!("steps that fit do not overflow")
+        Err(BackendError::Failed { reason: "candidates were lost in steps in which all of them fit".to_owned() })
     }
 }
 

@@ -20,6 +20,7 @@ struct Simulated {
     queries: Vec<Query>,
     passes: usize,
     offered: usize,
+    confused: bool,
 }
 
 impl Batch for Simulated {
@@ -62,7 +63,7 @@ impl Batch for Simulated {
         let found = self.queries.iter().map(|query| Found {
             neighbors: query.candidates.iter().map(|one| unpack(*one)).collect(),
             last: if query.bound < query.upper { query.bound } else { query.upper },
-            overflowed: query.overflowed,
+            overflowed: query.overflowed || self.confused,
         });
         Ok(found.collect())
     }
@@ -72,7 +73,7 @@ fn check(keys: Vec<Vec<f32>>, keep: Vec<bool>, k: usize, range: KeyRange, capaci
     let kept = keep.iter().filter(|one| **one).count() as u32;
     let rows = keep.len() as u32;
     let task = Task { rows, kept, k, slack: 0, range, margin: 0.0, capacity, round_k: capacity / 4 };
-    let mut device = Simulated { keys, keep, capacity, queries: Vec::new(), passes: 0, offered: 0 };
+    let mut device = Simulated { keys, keep, capacity, queries: Vec::new(), passes: 0, offered: 0, confused: false };
     let mut out: Vec<TopK> = device.keys.iter().map(|_| TopK::new(k)).collect();
     task.run(&mut device, &mut out).unwrap();
     for (keys, out) in device.keys.iter().zip(out) {
@@ -147,4 +148,15 @@ fn filters_ranges_and_unnumbered_keys_are_kept_to() {
             check(keys.clone(), keep.clone(), 20, range, 256);
         }
     }
+}
+
+#[test]
+fn a_device_that_always_says_it_was_too_much_is_given_up() {
+    let task =
+        Task { rows: 500, kept: 500, k: 3, slack: 0, range: KeyRange::ALL, margin: 0.0, capacity: 64, round_k: 16 };
+    let (keys, keep) = (random(3, 1, 500), vec![true; 500]);
+    let mut device = Simulated { keys, keep, capacity: 64, queries: Vec::new(), passes: 0, offered: 0, confused: true };
+    let mut out = [TopK::new(3)];
+    assert!(matches!(task.run(&mut device, &mut out), Err(BackendError::Failed { .. })));
+    assert!(out[0].is_empty());
 }
