@@ -33,6 +33,7 @@
 //! of
 //! sixteen rows is the codes as in [`BlockDot`](crate::codes::dot::BlockDot), then each factor of all sixteen rows.
 mod codec;
+mod form;
 mod keys;
 mod query;
 #[cfg(test)]
@@ -42,6 +43,7 @@ use std::{error::Error, fmt};
 
 pub use self::{
     codec::{SqCodec, SqFactors},
+    form::SqForm,
     query::SqQuery,
 };
 use crate::{codes::dot::DotError, metric::Metric, rows::Rows};

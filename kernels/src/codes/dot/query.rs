@@ -105,6 +105,16 @@ impl Query8 {
         }
     }
 
+    /// The bytes in the order of the components, which is how blocks take them; `None` where they are arranged for rows.
+    pub(in crate::codes) fn components(&self) -> Option<&[i8]> {
+        if self.layout.arrangement != Arrangement::Block {
+            return None;
+        }
+        // SAFETY: lines are 64 bytes each without padding, and hold one for each component at least.
+        let bytes = unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast::<i8>(), 64 * self.lines.len()) };
+        Some(&bytes[..self.layout.dim])
+    }
+
     /// What a byte of the query stands for.
     pub const fn scale(&self) -> f32 {
         self.scale

@@ -17,8 +17,8 @@ const FACTORS: usize = 3;
 /// A query made ready for one arrangement of records.
 #[derive(Clone, Debug)]
 pub struct SqQuery {
-    bytes: Bytes,
-    terms: Terms,
+    pub(super) bytes: Bytes,
+    pub(super) terms: Terms,
     metric: Metric,
     /// `abs(v)` in the formulas of [the module](super).
     length: f64,
@@ -38,7 +38,7 @@ pub struct SqQuery {
 }
 
 #[derive(Clone, Debug)]
-enum Bytes {
+pub(super) enum Bytes {
     Narrow(Box<Query8>),
     Wide(Box<Query16>),
 }

@@ -2,7 +2,7 @@
 use super::{SqCodec, SqError, SqFactors, SqGrid, SqParams, SqQuery, SqRange};
 use crate::{
     ISAS, METRICS, Metric, Rows,
-    codes::dot::{BLOCK_ROWS, Records},
+    codes::dot::{BLOCK_ROWS, BlockDot, Records},
     rng::Rng,
 };
 
@@ -370,4 +370,40 @@ fn queries_of_other_quantizers_are_refused() {
     let fingerprint = zero.fingerprint();
     zero.mean[3] = -0.0;
     assert_eq!(zero.fingerprint(), fingerprint, "equal parameters");
+}
+
+#[test]
+fn what_is_published_for_devices_gives_the_key() {
+    let mut rng = Rng::new(77);
+    for (metric, bits, grid) in [
+        (Metric::L2, 8, SqGrid::PerVector),
+        (Metric::Ip, 6, SqGrid::Uniform { trim: 0.0 }),
+        (Metric::Cosine, 4, SqGrid::PerVector),
+    ] {
+        let dim = 77;
+        let values: Vec<f32> = (0..16 * dim).map(|_| rng.normal()).collect();
+        let rows = Rows::new(&values, dim).unwrap();
+        let codec = SqCodec::new(SqParams::train(metric, bits, grid, rows).unwrap()).unwrap();
+        let mut block = vec![0; codec.block_bytes()];
+        codec.encode_block(rows, &mut block).unwrap();
+        let query = codec.prepare_blocks(&values[..dim]).unwrap();
+        assert!(codec.prepare_rows(&values[..dim]).unwrap().form().is_none());
+        let form = query.form().unwrap();
+        let mut keys = [0.0; 16];
+        codec.blocks(&query, Records::new(&block, block.len(), 1), &mut keys);
+        let unpack = BlockDot::new(dim, bits).unwrap();
+        for (lane, want) in keys.into_iter().enumerate() {
+            let mut codes = vec![0; dim];
+            unpack.unpack(&block, lane, &mut codes);
+            let product: i32 = codes.iter().zip(form.bytes).map(|(&c, &q)| i32::from(c) * i32::from(q)).sum();
+            let factors = codec.block_factors(&block, lane);
+            let (range, square) = (factors.range, factors.square);
+            let inner = range.min * form.sum + range.step * (form.scale * product as f32 + form.middle);
+            let mut key = form.constant + form.square_weight * square + form.product_weight * inner;
+            if form.cosine {
+                key = if square > 0.0 { (key / square.sqrt()).clamp(-1.0, 1.0) } else { 0.0 };
+            }
+            assert_eq!(key.to_bits(), want.to_bits(), "{metric}, {bits} bits, row {lane}");
+        }
+    }
 }
