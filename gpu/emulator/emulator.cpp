@@ -223,15 +223,23 @@ static void prepare(unsigned threads) {
   for (unsigned t = 0; t < threads; t++) block.fibers[t].thread = t;
 }
 
+#define EXPORTED extern "C" __attribute__((visibility("default")))
+
+}  // namespace emulator
+
+EXPORTED void* emulate_allocate(size_t bytes);
+EXPORTED void emulate_free(void* pointer, size_t bytes);
+
+namespace emulator {
+
 static int refuse(const std::string& why) {
   error = why;
   return 1;
 }
 
 static int run(const Registered& entry, const unsigned grid[2], const void* args, unsigned shared_bytes) {
-  static thread_local std::vector<unsigned char> shared(SHARED_MAX + 128);
-  uintptr_t start = (reinterpret_cast<uintptr_t>(shared.data()) + 127) & ~uintptr_t(127);
-  running = {{grid[0], grid[1]}, {0, 0}, reinterpret_cast<unsigned char*>(start), shared_bytes};
+  unsigned char* shared = static_cast<unsigned char*>(emulate_allocate(shared_bytes));
+  running = {{grid[0], grid[1]}, {0, 0}, shared, shared_bytes};
   // The args are the launch's own, as on the machine.
   std::vector<unsigned char> own(static_cast<const unsigned char*>(args), static_cast<const unsigned char*>(args) + entry.args_bytes);
   block.program = entry.program;
@@ -239,18 +247,18 @@ static int run(const Registered& entry, const unsigned grid[2], const void* args
   prepare(entry.threads);
   failed = false;
   bool backward = draw(2) != 0;
-  for (uint64_t i = 0, count = uint64_t(grid[0]) * grid[1]; i < count; i++) {
+  int code = 0;
+  for (uint64_t i = 0, count = uint64_t(grid[0]) * grid[1]; i < count && code == 0; i++) {
     uint64_t at = backward ? count - 1 - i : i;
     running.block[0] = (unsigned)(at % grid[0]);
     running.block[1] = (unsigned)(at / grid[0]);
-    if (!run_block()) return 2;
+    if (!run_block()) code = 2;
   }
-  return 0;
+  emulate_free(shared, shared_bytes);
+  return code;
 }
 
 }  // namespace emulator
-
-#define EXPORTED extern "C" __attribute__((visibility("default")))
 
 EXPORTED int emulate(const char* name, const unsigned grid[2], unsigned threads, const void* args, unsigned shared_bytes) {
   using namespace emulator;

@@ -166,3 +166,6 @@ pub fn program(name: &str) -> Option<&'static Program> {
 pub fn entry(name: &str) -> Option<&'static Entry> {
     ENTRIES.iter().find(|entry| entry.name == name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ mod fuzz;
 mod gpu;
 mod header;
 mod neon;
+mod ptx;
 mod roofline;
 mod tidy;
 mod tree;
@@ -47,6 +48,11 @@ static SUBCOMMANDS: &[Subcommand] = &[
     },
     Subcommand { name: "header", about: "rewrite the C header of kernels-c  [--check]", run: header::run },
     Subcommand { name: "neon", about: "build and run the kernels' tests for aarch64 under qemu", run: neon::run },
+    Subcommand {
+        name: "ptx",
+        about: "compile the CUDA programs and hold them to their registers  [--check]",
+        run: ptx::run,
+    },
     Subcommand {
         name: "roofline",
         about: "this machine's limits and how near each kernel comes  [--only NAME] [--dims N,..] [--help]",

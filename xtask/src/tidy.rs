@@ -32,6 +32,7 @@ const UNSAFE_PATHS: &[&str] = &[
     "gpu/src/wgpu/programs",
     "benches/src/bin/roofline/",
     "gpu/emulator/",
+    "gpu/src/bin/ptx.rs",
     "gpu/src/cuda",
     "gpu/tests/",
     "index/src/graph",

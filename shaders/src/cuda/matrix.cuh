@@ -21,7 +21,7 @@ struct MatrixI8 : Bytes {
   static INLINE void multiply(i32 (&sum)[4], const u32 (&a)[4], u32 b0, u32 b1) { multiply_i8(sum, a, b0, b1); }
 };
 
-// `FEW`: columns in which there is no query are left out.
+// `FEW`: where there is a single column of queries, the others are left out.
 template <class KindOf, u32 ROWS_OF_TILE, u32 QUERIES_OF_TILE, u32 WARP_ROWS, u32 WARP_QUERIES, u32 SLICE_BYTES,
           u32 STAGE_COUNT, bool FEW>
 struct MatrixTile {
@@ -50,23 +50,31 @@ struct MatrixTile {
     columns_present = queries_left >= WARP_QUERIES ? COLUMNS : (queries_left + 7) / 8;
   }
 
+  // A choice for the whole slice: one for each product would cost more than the products.
   INLINE void add(SharedAddress stage) {
+    if (FEW && columns_present == 1) {
+      add_columns<1>(stage);
+    } else {
+      add_columns<COLUMNS>(stage);
+    }
+  }
+
+  template <u32 PRESENT>
+  INLINE void add_columns(SharedAddress stage) {
     u32 lane = lane_index();
     SharedAddress rows = stage + chunk_offset<SLICE>(row_first + (lane & 15), lane >> 4);
     SharedAddress queries = stage + Flow<MatrixTile>::QUERIES_AT +
                             chunk_offset<SLICE>(query_first + (lane & 7) + (lane >> 4 << 3), lane >> 3 & 1);
     UNROLL for (u32 step = 0; step < SLICE / 32; step++) {
-      u32 a[LINES][4], b[COLUMNS / 2][4];
+      u32 a[LINES][4], b[(PRESENT + 1) / 2][4];
       // Sixteen rows on, and two chunks on, the exchange of chunks is the same.
       UNROLL for (u32 m = 0; m < LINES; m++) load_matrices(a[m], (rows + m * 16 * SLICE) ^ (step << 5));
-      UNROLL for (u32 n = 0; n < COLUMNS / 2; n++) {
-        if (!FEW || 2 * n < columns_present) load_matrices(b[n], (queries + n * 16 * SLICE) ^ (step << 5));
+      UNROLL for (u32 n = 0; n < (PRESENT + 1) / 2; n++) {
+        load_matrices(b[n], (queries + n * 16 * SLICE) ^ (step << 5));
       }
-      UNROLL for (u32 n = 0; n < COLUMNS; n++) {
-        if (!FEW || n < columns_present) {
-          UNROLL for (u32 m = 0; m < LINES; m++) {
-            Kind::multiply(sums[m][n], a[m], b[n / 2][n % 2 * 2], b[n / 2][n % 2 * 2 + 1]);
-          }
+      UNROLL for (u32 n = 0; n < PRESENT; n++) {
+        UNROLL for (u32 m = 0; m < LINES; m++) {
+          Kind::multiply(sums[m][n], a[m], b[n / 2][n % 2 * 2], b[n / 2][n % 2 * 2 + 1]);
         }
       }
     }
