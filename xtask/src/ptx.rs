@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::ci::Done;
 use crate::exec::{Exec, in_path, target_dir};
 use crate::{Fallible, tree};
 
@@ -21,19 +22,43 @@ pub(crate) fn run(args: &[String]) -> Fallible<ExitCode> {
         [first, ..] => return Err(format!("unexpected argument `{first}`")),
     };
     let mut exec = Exec::open(&tree::root(), "ptx", false)?;
+    match build(&mut exec, check)? {
+        Done::Passed(_) => {}
+        Done::Skipped(why) => println!("ptx: SKIPPED: {why}"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Compiles and assembles every program; with `check` nothing is written, and what is shipped must be of the programs as
+/// they are.
+pub(crate) fn build(exec: &mut Exec, check: bool) -> Fallible<Done> {
     let folder = target_dir(exec.root()).join("cuda");
     if !folder.join(COMPLETE).is_file()
-        && let Err(why) = fetch(&mut exec, &folder)
+        && let Err(why) = fetch(exec, &folder)
     {
-        println!("ptx: SKIPPED: the compiler cannot be had: {why}");
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Done::Skipped(format!("the compiler of CUDA programs cannot be had: {why}")));
     }
-    let mut command =
-        exec.cargo(&["run", "--quiet", "--package", "elanus-gpu", "--features", "cuda", "--bin", "ptx", "--"]);
+    let mut command = exec.cargo(&[
+        "run",
+        "--quiet",
+        "--package",
+        "elanus-gpu",
+        "--features",
+        "cuda,wgpu,testing",
+        "--bin",
+        "ptx",
+        "--",
+    ]);
     command.arg(&folder).args(check.then_some("--check"));
     command.env("LD_LIBRARY_PATH", folder.join("nvidia/cuda_nvrtc/lib"));
-    exec.run(&mut command, |line| println!("{line}"))?;
-    Ok(ExitCode::SUCCESS)
+    let mut entries = 0;
+    exec.run(&mut command, |line| {
+        entries += usize::from(line.contains(" registers, "));
+        if !check {
+            println!("{line}");
+        }
+    })?;
+    Ok(Done::Passed(entries))
 }
 
 fn fetch(exec: &mut Exec, folder: &Path) -> Fallible<()> {

@@ -1,4 +1,5 @@
-//! The GPU backends where there is no card: wgpu's against Mesa's driver that computes on the CPU.
+//! The GPU backends where there is no card: wgpu's against Mesa's driver that computes on the CPU, CUDA's programs against
+//! an emulator, and the same programs through NVIDIA's compiler and assembler.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,11 +8,12 @@ use std::process::Command;
 use crate::Fallible;
 use crate::ci::{Done, TestCount};
 use crate::exec::{Exec, in_path};
+use crate::ptx;
 
 /// What can be checked of one family of devices. Another family is a function here.
 type Part = fn(&mut Exec) -> Fallible<Done>;
 
-static PARTS: &[(&str, Part)] = &[("wgpu", wgpu)];
+static PARTS: &[(&str, Part)] = &[("backends", backends), ("ptx", programs)];
 
 /// The Debian packages that bring the loader and the driver.
 const PACKAGES: &[&str] = &["mesa-vulkan-drivers", "libvulkan1"];
@@ -34,7 +36,12 @@ pub(crate) fn step(exec: &mut Exec) -> Fallible<Done> {
     Ok(if skipped.is_empty() { Done::Passed(passed) } else { Done::Skipped(skipped.join("; ")) })
 }
 
-fn wgpu(exec: &mut Exec) -> Fallible<Done> {
+/// The CUDA programs compile, spill nothing, and are those that are shipped.
+fn programs(exec: &mut Exec) -> Fallible<Done> {
+    ptx::build(exec, true)
+}
+
+fn backends(exec: &mut Exec) -> Fallible<Done> {
     if !cfg!(target_os = "linux") {
         return Ok(Done::Skipped("the software driver is set up for Linux".to_owned()));
     }
@@ -49,7 +56,7 @@ fn wgpu(exec: &mut Exec) -> Fallible<Done> {
     let Some(driver) = driver(Path::new(DESCRIPTIONS)) else {
         return Ok(Done::Skipped(format!("{} brought no {DRIVER}*.json", PACKAGES[0])));
     };
-    let mut command = exec.cargo(&["test", "--package", "elanus-gpu", "--features", "wgpu,testing"]);
+    let mut command = exec.cargo(&["test", "--package", "elanus-gpu", "--features", "cuda,wgpu,testing"]);
     // The layer that chooses among drivers asks every display for its opinion; there is one driver and no display.
     command.args(["--", "--nocapture"]).env("VK_DRIVER_FILES", driver).env("NODEVICE_SELECT", "1");
     let (mut count, mut skips) = (TestCount::default(), Vec::new());
@@ -62,7 +69,7 @@ fn wgpu(exec: &mut Exec) -> Fallible<Done> {
     skips.sort();
     skips.dedup();
     for line in &skips {
-        println!("        wgpu: {line}");
+        println!("        {line}");
     }
     ran?;
     if count.passed == 0 {
