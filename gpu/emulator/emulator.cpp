@@ -20,7 +20,10 @@
 #include <cstdio>
 #include <string>
 
-#if !defined(__x86_64__)
+// Changing stacks takes a system call each time where there is no code for it here.
+#if defined(__x86_64__) && defined(__linux__) && !defined(EMULATOR_PORTABLE)
+#define OWN_SWITCH 1
+#else
 #include <ucontext.h>
 #endif
 
@@ -56,10 +59,14 @@ struct Block {
   unsigned threads;
   std::vector<Fiber> fibers;
   void* home = nullptr;  // the scheduler's stack
+
+  ~Block() {
+    for (Fiber& fiber : fibers) munmap(fiber.stack, STACK_BYTES);
+  }
 };
 static thread_local Block block;
 
-#if defined(__x86_64__)
+#ifdef OWN_SWITCH
 // Saves what a function must keep, changes stacks, and goes on there.
 extern "C" void emulator_switch(void** save, void* to);
 asm(R"(
@@ -189,7 +196,8 @@ static bool run_warp(Fiber* warp, bool backward) {
 
 static bool run_block() {
   std::memset(running.shared, 0xff, running.shared_bytes);
-  for (Fiber& fiber : block.fibers) {
+  for (unsigned t = 0; t < block.threads; t++) {
+    Fiber& fiber = block.fibers[t];
     fiber.state = Fiber::READY;
     fiber.group = 0;
     fiber.copies.clear();
@@ -203,24 +211,24 @@ static bool run_block() {
       if (!run_warp(&block.fibers[warp * 32], lanes_backward != 0)) return false;
     }
     unsigned waiting = 0;
-    for (Fiber& fiber : block.fibers) waiting += fiber.state == Fiber::AT_BARRIER;
+    for (unsigned t = 0; t < block.threads; t++) waiting += block.fibers[t].state == Fiber::AT_BARRIER;
     if (waiting == 0) return true;
     // As the machine has it, threads that have ended are not waited for.
-    for (Fiber& fiber : block.fibers) {
-      if (fiber.state == Fiber::AT_BARRIER) fiber.state = Fiber::READY;
+    for (unsigned t = 0; t < block.threads; t++) {
+      if (block.fibers[t].state == Fiber::AT_BARRIER) block.fibers[t].state = Fiber::READY;
     }
   }
 }
 
 static void prepare(unsigned threads) {
   block.threads = threads;
+  // Fibers stay for the next launch, though it may have fewer.
   while (block.fibers.size() < threads) {
     block.fibers.emplace_back();
     void* stack = mmap(nullptr, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     block.fibers.back().stack = static_cast<unsigned char*>(stack);
+    block.fibers.back().thread = (unsigned)block.fibers.size() - 1;
   }
-  block.fibers.resize(threads);
-  for (unsigned t = 0; t < threads; t++) block.fibers[t].thread = t;
 }
 
 #define EXPORTED extern "C" __attribute__((visibility("default")))

@@ -1,4 +1,7 @@
 //! The CUDA programs on the emulator, entry point by entry point, against the processor's kernels.
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+#![allow(clippy::print_stdout, reason = "a test says what it leaves out")]
+
 #[path = "../emulator/library.rs"]
 mod library;
 #[path = "cuda_programs/scans.rs"]

@@ -64,14 +64,14 @@ impl<E: Unit> Case<E> {
         let most = if many { [2, 140, 300] } else { [1, 9, 70] }[shape as usize % 3];
         let query_count = 1 + rng.below(if dim > 600 { 10 } else { most }) as usize;
         let mut values = draw::<E>(rng, shape, len, dim, &[]);
-        if shape % 3 == 0 {
+        if shape.is_multiple_of(3) {
             // A vector without a length, and two that are equal.
             values[..dim].fill(E::default());
             let (from, to) = (rng.below(len as u64) as usize * dim, rng.below(len as u64) as usize * dim);
             values.copy_within(from..from + dim, to);
         }
         let mut asked = draw::<E>(rng, shape, query_count, dim, &values[(len - 1) * dim..]);
-        if shape % 2 == 0 {
+        if shape.is_multiple_of(2) {
             asked[..dim].copy_from_slice(&values[(len - 1) * dim..]);
         }
         let rows = Vectors::new(emulator, values, dim, 1);

@@ -41,7 +41,7 @@ fn check(rng: &mut Rng, shape: u64) {
     emulator.seed(shape);
     let entry = entry("select").unwrap();
     let query_count = 1 + rng.below(6) as usize;
-    let capacity = if shape % 10 == 0 { CAPACITY_MAX as usize } else { 16 + rng.below(1200) as usize };
+    let capacity = if shape.is_multiple_of(10) { CAPACITY_MAX as usize } else { 16 + rng.below(1200) as usize };
     let k = 1 + rng.below(capacity as u64 / 2) as usize;
     let sample = rng.below(2);
     let kind = rng.below(4);

@@ -191,7 +191,7 @@ fn rescore<E: Unit>(seed: u64) {
         let dim = 1 + rng.below(if shape % 5 == 0 { 2000 } else { 100 }) as usize;
         let (len, query_count) = (1 + rng.below(40) as usize, 1 + rng.below(5) as usize);
         let mut rows = Vectors::<E>::random(emulator, &mut rng, len, dim, 1);
-        if shape % 3 == 0 {
+        if shape.is_multiple_of(3) {
             rows.values[..dim].fill(E::default());
             rows = Vectors::new(emulator, rows.values, dim, 1);
         }
