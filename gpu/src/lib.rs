@@ -4,6 +4,7 @@
 //! Metal or DirectX 12. A machine without either is not an error: nothing is found there, and the CPU does the work.
 #![deny(missing_docs)]
 
+pub mod choice;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 pub mod passes;
