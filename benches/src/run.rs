@@ -60,7 +60,7 @@ fn build(spec: &Spec, data: &Data, args: &Args) -> Result<Box<dyn Index>, Failur
         bar.set_length(total);
         bar.set_position(done);
     };
-    let cx = BuildCx { pool: Some(&pool), seed: args.seed, cancel: &Cancel::new(), progress: &progress };
+    let cx = BuildCx { pool: Some(&pool), seed: args.seed, cancel: &Cancel::new(), progress: &progress, device: None };
     let index = spec.factory().build(spec, data.base(), None, &cx)?;
     bar.finish_and_clear();
     Ok(index)

@@ -8,7 +8,8 @@ use crate::container::{Container, Kind};
 use crate::flat::FlatIndex;
 use crate::hnsw::{self, HnswIndex, Shape};
 use crate::{
-    Blob, BuildCx, BuildError, Index, IndexFactory, OpenError, Param, Scratch, Search, SearchError, Spec, Stats, check,
+    Blob, BuildCx, BuildError, Index, IndexFactory, OpenCx, OpenError, Param, Scratch, Search, SearchError, Spec,
+    Stats, check,
 };
 
 /// With fewer rows the exact scan is chosen: it is as fast as a walk there.
@@ -53,7 +54,7 @@ impl IndexFactory for AutoIndex {
         Ok(Box::new(Chosen { inner }))
     }
 
-    fn open(&self, blob: Blob, spec: &Spec) -> Result<Box<dyn Index>, OpenError> {
+    fn open(&self, blob: Blob, spec: &Spec, _cx: &OpenCx<'_>) -> Result<Box<dyn Index>, OpenError> {
         check::open_spec(spec, self.name())?;
         let container = Container::read(&blob)?;
         let inner: Box<dyn Index> = if container.is(Kind::Flat) {
@@ -103,6 +104,22 @@ impl Index for Chosen {
         // An exact scan has no use for the width, but refuses what the graph would: the choice must not show.
         hnsw::width(search.params, search.k)?;
         self.inner.search(rows, query, search, scratch, out)
+    }
+
+    fn search_many(
+        &self,
+        rows: AnyRows<'_>,
+        queries: AnyRows<'_>,
+        search: &Search<'_>,
+        scratch: &mut Scratch,
+        outs: &mut [TopK],
+    ) -> Result<Stats, SearchError> {
+        hnsw::width(search.params, search.k)?;
+        self.inner.search_many(rows, queries, search, scratch, outs)
+    }
+
+    fn is_exact(&self) -> bool {
+        self.inner.is_exact()
     }
 
     fn save(&self, out: &mut dyn Write) -> io::Result<()> {

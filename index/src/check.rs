@@ -47,6 +47,23 @@ pub(crate) fn search(
     finite(query)
 }
 
+/// Whether rows and queries fit the index and the search, there is a holder for each query, and all are finite.
+pub(crate) fn search_many(
+    spec: &Spec,
+    len: usize,
+    rows: AnyRows<'_>,
+    queries: AnyRows<'_>,
+    one: &Search<'_>,
+    outs: &[TopK],
+) -> Result<(), SearchError> {
+    if queries.len() != outs.len() {
+        return Err(SearchError::Holder { want: queries.len(), got: outs.len() });
+    }
+    // What is asked of an empty batch is checked as well as it can be.
+    shapes(rows, queries.element(), queries.dim())?;
+    (0..queries.len()).try_for_each(|number| search(spec, len, rows, queries.row(number), one, &outs[number]))
+}
+
 /// Whether a query of that shape can be compared with the rows.
 pub(crate) fn shapes(rows: AnyRows<'_>, element: ElementType, dim: usize) -> Result<(), SearchError> {
     if element != rows.element() {

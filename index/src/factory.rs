@@ -1,17 +1,20 @@
 //! The list of index types, what one can do, and what it builds from.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
+use elanus_kernels::backend::Backend;
 use elanus_kernels::{AnyRows, BitmapView, ElementType, Metric};
 use rayon::ThreadPool;
 
+use crate::gpu::{Device, GpuBruteForce};
 use crate::{Blob, BuildError, Cancel, Index, OpenError, Param, ParamSet, SpecError, Stage};
 
 /// The greatest dimension that a [`Spec`] takes.
 pub(crate) const MAX_DIM: usize = 32_768;
 
 /// Every index type, in the order of the documentation.
-pub static INDEXES: &[&'static dyn IndexFactory] = &[&crate::Flat, &crate::Hnsw, &crate::AutoIndex];
+pub static INDEXES: &[&'static dyn IndexFactory] = &[&crate::Flat, &crate::Hnsw, &crate::AutoIndex, &GpuBruteForce];
 
 /// The index type of that name or alias; letter case does not matter.
 pub fn find(name: &str) -> Option<&'static dyn IndexFactory> {
@@ -36,6 +39,11 @@ pub trait IndexFactory: Sync + Send + Debug {
     /// Whether it takes vectors of this element type with this metric.
     fn supports(&self, element: ElementType, metric: Metric) -> bool;
 
+    /// Whether its indexes can be searched by a device.
+    fn takes_device(&self) -> bool {
+        false
+    }
+
     /// Builds an index over `rows`; a row's id is its position.
     ///
     /// Rows whose bit in `present` is clear have no vector: they are neither indexed nor ever returned, whatever their
@@ -56,7 +64,7 @@ pub trait IndexFactory: Sync + Send + Debug {
     /// # Errors
     /// When the bytes are not such an index or were saved from another spec. Whatever they are, nothing read from them
     /// can make a later search leave its bounds.
-    fn open(&self, blob: Blob, spec: &Spec) -> Result<Box<dyn Index>, OpenError>;
+    fn open(&self, blob: Blob, spec: &Spec, cx: &OpenCx<'_>) -> Result<Box<dyn Index>, OpenError>;
 }
 
 /// What an index is built from: its type, element, dimension, metric and build parameters, checked against each other.
@@ -161,6 +169,23 @@ pub struct BuildCx<'a> {
     pub cancel: &'a Cancel,
     /// Told rows done and rows in all, from one thread, never decreasing.
     pub progress: &'a (dyn Fn(u64, u64) + Sync),
+    /// The device that may search what is built, and may help to build it.
+    pub device: Option<&'a Arc<Device>>,
+}
+
+/// What the caller of an open lends to it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenCx<'a> {
+    /// The device that may search what is opened.
+    pub device: Option<&'a Arc<Device>>,
+}
+
+impl BuildCx<'_> {
+    /// The device, for blocks of distances or nearest centroids of a build. It is opened if that has not been done, which
+    /// the calling thread waits for; `None` when there is none.
+    pub fn backend(&self) -> Option<Arc<dyn Backend>> {
+        self.device.and_then(|device| device.wait().ok())
+    }
 }
 
 impl Debug for BuildCx<'_> {

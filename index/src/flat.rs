@@ -13,7 +13,8 @@ use crate::array::Array;
 use crate::check;
 use crate::container::{self, Container, Kind, Part, Tag};
 use crate::{
-    Blob, BuildCx, BuildError, Cancel, Index, IndexFactory, OpenError, Param, Scratch, Search, SearchError, Spec, Stats,
+    Blob, BuildCx, BuildError, Cancel, Index, IndexFactory, OpenCx, OpenError, Param, Scratch, Search, SearchError,
+    Spec, Stats,
 };
 
 /// FLAT: every search compares the query with every row, so the answer is exact.
@@ -48,7 +49,7 @@ impl IndexFactory for Flat {
         Ok(Box::new(FlatIndex::build(spec, rows, present, cx)?))
     }
 
-    fn open(&self, blob: Blob, spec: &Spec) -> Result<Box<dyn Index>, OpenError> {
+    fn open(&self, blob: Blob, spec: &Spec, _cx: &OpenCx<'_>) -> Result<Box<dyn Index>, OpenError> {
         check::open_spec(spec, self.name())?;
         Ok(Box::new(FlatIndex::open(&Container::read(&blob)?, spec)?))
     }
@@ -101,6 +102,16 @@ impl FlatIndex {
         }
         Ok(Self { spec: spec.clone(), rows: rows as usize, nodes: nodes as usize, present })
     }
+
+    /// Which rows have a vector; `None` when all have one.
+    pub(crate) fn present(&self) -> Option<BitmapView<'_>> {
+        self.present.as_ref().map(|words| BitmapView::new(words.as_slice(), self.rows))
+    }
+
+    /// How many rows have a vector.
+    pub(crate) fn nodes(&self) -> usize {
+        self.nodes
+    }
 }
 
 impl Index for FlatIndex {
@@ -133,9 +144,25 @@ impl Index for FlatIndex {
         out: &mut TopK,
     ) -> Result<Stats, SearchError> {
         check::search(&self.spec, self.rows, rows, query, search, out)?;
-        let present = self.present.as_ref().map(|words| BitmapView::new(words.as_slice(), self.rows));
-        let keep = keep_of(search.filter, 0, present);
+        let keep = keep_of(search.filter, 0, self.present());
         scan_any(rows, 0, query, self.spec.metric(), keep, search.range, search.cancel, out)
+    }
+
+    fn search_many(
+        &self,
+        rows: AnyRows<'_>,
+        queries: AnyRows<'_>,
+        search: &Search<'_>,
+        _scratch: &mut Scratch,
+        outs: &mut [TopK],
+    ) -> Result<Stats, SearchError> {
+        check::search_many(&self.spec, self.rows, rows, queries, search, outs)?;
+        let keep = keep_of(search.filter, 0, self.present());
+        scan_any_many(rows, 0, queries, self.spec.metric(), keep, search.range, search.cancel, outs)
+    }
+
+    fn is_exact(&self) -> bool {
+        true
     }
 
     fn save(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -190,6 +217,21 @@ pub fn scan_many(
     (0..queries.len()).try_for_each(|i| check::finite(queries.row(i)))?;
     check::ids(rows, first_id, filter)?;
     let keep = keep_of(filter, first_id as usize, None);
+    scan_any_many(rows, first_id, queries, metric, keep, range, cancel, outs)
+}
+
+/// [`scan_many`] of checked arguments.
+#[expect(clippy::too_many_arguments, reason = "each is one independent thing that the caller lends")]
+fn scan_any_many(
+    rows: AnyRows<'_>,
+    first_id: u32,
+    queries: AnyRows<'_>,
+    metric: Metric,
+    keep: Keep<'_>,
+    range: KeyRange,
+    cancel: &Cancel,
+    outs: &mut [TopK],
+) -> Result<Stats, SearchError> {
     if let Some(stats) = batch::try_batch(rows, first_id, queries, metric, keep, range, cancel, outs) {
         return stats;
     }

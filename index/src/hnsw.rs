@@ -25,7 +25,7 @@ use crate::array::Array;
 use crate::check;
 use crate::container::Container;
 use crate::{
-    Blob, BuildCx, BuildError, Index, IndexFactory, OpenError, Param, ParamKind, ParamSet, Scratch, Search,
+    Blob, BuildCx, BuildError, Index, IndexFactory, OpenCx, OpenError, Param, ParamKind, ParamSet, Scratch, Search,
     SearchError, Spec, Stage, Stats,
 };
 
@@ -91,7 +91,7 @@ impl IndexFactory for Hnsw {
         Ok(Box::new(HnswIndex::build(spec, shape(spec.params()), rows, present, cx)?))
     }
 
-    fn open(&self, blob: Blob, spec: &Spec) -> Result<Box<dyn Index>, OpenError> {
+    fn open(&self, blob: Blob, spec: &Spec, _cx: &OpenCx<'_>) -> Result<Box<dyn Index>, OpenError> {
         check::open_spec(spec, self.name())?;
         Ok(Box::new(HnswIndex::open(&Container::read(&blob)?, spec, shape(spec.params()))?))
     }

@@ -46,6 +46,47 @@ pub trait Index: Send + Sync + Debug {
         out: &mut TopK,
     ) -> Result<Stats, SearchError>;
 
+    /// [`Index::search`] for several queries at once, one result holder for each. All are computed on this thread.
+    ///
+    /// # Errors
+    /// As [`Index::search`], and when there are not as many holders as queries.
+    fn search_many(
+        &self,
+        rows: AnyRows<'_>,
+        queries: AnyRows<'_>,
+        search: &Search<'_>,
+        scratch: &mut Scratch,
+        outs: &mut [TopK],
+    ) -> Result<Stats, SearchError> {
+        if queries.len() != outs.len() {
+            return Err(SearchError::Holder { want: queries.len(), got: outs.len() });
+        }
+        let mut stats = Stats::default();
+        for (number, out) in outs.iter_mut().enumerate() {
+            stats.add(self.search(rows, queries.row(number), search, scratch, out)?);
+        }
+        Ok(stats)
+    }
+
+    /// [`Index::search_many`] by a device, which this thread waits for without computing. `None` when there is none, it
+    /// would not pay, or it failed: the caller then searches in another way, with the holders as they were.
+    ///
+    /// Searches that wait for the same rows at the same time may reach the device together.
+    fn search_on_device(
+        &self,
+        _rows: AnyRows<'_>,
+        _queries: AnyRows<'_>,
+        _search: &Search<'_>,
+        _outs: &mut [TopK],
+    ) -> Option<Result<Stats, SearchError>> {
+        None
+    }
+
+    /// Whether every row that may be returned is compared with every query.
+    fn is_exact(&self) -> bool {
+        false
+    }
+
     /// Writes the bytes that [`IndexFactory::open`] takes.
     ///
     /// # Errors

@@ -1,4 +1,5 @@
-//! Nearest-neighbour indexes over borrowed rows: exact scan and hierarchical graph, with no input or output of their own.
+//! Nearest-neighbour indexes over borrowed rows: exact scan and hierarchical graph, with no input or output of their
+//! own.
 //!
 //! An index never owns vectors. The caller lends the same contiguous rows at build and at every search, together with
 //! threads, cancellation and progress; saved bytes go to a writer and come back as a [`Blob`]. Every index type is one
@@ -14,7 +15,7 @@
 //! let given = vec![("M".to_owned(), "16".to_owned())];
 //! let spec = Spec::new(hnsw, ElementType::F32, 4, Metric::L2, given)?;
 //! let cancel = Cancel::new();
-//! let cx = BuildCx { pool: None, seed: 1, cancel: &cancel, progress: &no_progress };
+//! let cx = BuildCx { pool: None, seed: 1, cancel: &cancel, progress: &no_progress, device: None };
 //! let index = hnsw.build(&spec, rows, None, &cx)?;
 //!
 //! let params = parse(hnsw.params(), Stage::Search, &[("ef".to_owned(), "32".to_owned())])?;
@@ -39,6 +40,7 @@ mod container;
 mod error;
 mod factory;
 pub mod flat;
+pub mod gpu;
 mod hnsw;
 mod index;
 mod param;
@@ -51,8 +53,9 @@ pub use blob::Blob;
 pub use cancel::Cancel;
 pub use elanus_kernels::KeyRange;
 pub use error::{BuildError, OpenError, ParamError, SearchError, SpecError};
-pub use factory::{BuildCx, INDEXES, IndexFactory, Spec, find, no_progress};
+pub use factory::{BuildCx, INDEXES, IndexFactory, OpenCx, Spec, find, no_progress};
 pub use flat::Flat;
+pub use gpu::GpuBruteForce;
 pub use hnsw::Hnsw;
 pub use index::{Index, Search, Stats};
 pub use param::{Param, ParamKind, ParamSet, Stage, Value, parse};

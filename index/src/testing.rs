@@ -5,11 +5,13 @@
 
 mod answers;
 mod data;
+mod devices;
 mod edges;
 mod hostile;
 mod life;
 
-pub use data::{Fixture, build_on, search_with};
+pub use data::{Fixture, build_on, search_with, with_device};
+pub use devices::{Fault, Gate, Trial, trial_device, trial_device_with};
 
 use crate::IndexFactory;
 
@@ -23,6 +25,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("answers under filters", answers::answers_under_filters),
     ("answers under a filter far from the query", answers::answers_under_a_distant_filter),
     ("answers within key ranges", answers::answers_within_ranges),
+    ("answers many queries as each alone", answers::answers_many_as_each_alone),
     ("pages through all rows", answers::pages_through_all_rows),
     ("returns all rows for a large k", answers::returns_all_rows),
     ("takes no rows and one row", edges::takes_hardly_any_rows),

@@ -49,7 +49,7 @@ static RULES: &[Rule] = &[
         name: "elanus-index",
         ours: &["elanus-kernels"],
         ours_in_tests: &["elanus-datasets"],
-        required: Some(&["bytemuck", "rayon"]),
+        required: Some(&["bytemuck", "parking_lot", "rayon"]),
         refused: ASYNC,
     },
     Rule {
@@ -61,7 +61,7 @@ static RULES: &[Rule] = &[
     },
     Rule {
         name: "elanus",
-        ours: &["elanus-segment", "elanus-index", "elanus-kernels"],
+        ours: &["elanus-segment", "elanus-index", "elanus-gpu", "elanus-kernels"],
         ours_in_tests: &["elanus-datasets"],
         required: None,
         refused: ASYNC,

@@ -17,7 +17,10 @@ fn names_and_aliases_are_found_in_any_case_and_are_unique() {
     names.dedup();
     assert_eq!(names.len(), count);
     assert!(find("").is_none() && find("IVF").is_none());
-    assert_eq!(INDEXES.iter().map(|index| index.name()).collect::<Vec<_>>(), ["FLAT", "HNSW", "AUTOINDEX"]);
+    assert_eq!(
+        INDEXES.iter().map(|index| index.name()).collect::<Vec<_>>(),
+        ["FLAT", "HNSW", "AUTOINDEX", "GPU_BRUTE_FORCE"]
+    );
 }
 
 #[test]
@@ -59,6 +62,6 @@ fn a_spec_keeps_what_was_given_and_what_it_means() {
 
 #[test]
 fn a_context_says_how_many_threads_it_lends() {
-    let cx = BuildCx { pool: None, seed: 3, cancel: &Cancel::new(), progress: &no_progress };
+    let cx = BuildCx { pool: None, seed: 3, cancel: &Cancel::new(), progress: &no_progress, device: None };
     assert_eq!(format!("{cx:?}"), "BuildCx { threads: 1, seed: 3, .. }");
 }

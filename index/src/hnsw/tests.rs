@@ -15,7 +15,7 @@ const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/golden.json"
 fn built(fixture: &Fixture, m: usize, ef_construction: usize, seed: u64) -> HnswIndex {
     let given = vec![("M".to_owned(), m.to_string()), ("efConstruction".to_owned(), ef_construction.to_string())];
     let spec = Spec::new(&Hnsw, fixture.element, fixture.dim, fixture.metric, given).unwrap();
-    let cx = BuildCx { pool: None, seed, cancel: &Cancel::new(), progress: &no_progress };
+    let cx = BuildCx { pool: None, seed, cancel: &Cancel::new(), progress: &no_progress, device: None };
     HnswIndex::build(&spec, shape(spec.params()), fixture.rows(), None, &cx).unwrap()
 }
 

@@ -1,9 +1,9 @@
 //! What searches find: alone, under filters, within ranges.
 
-use elanus_kernels::{Bitmap, ElementType, Metric};
+use elanus_kernels::{Bitmap, ElementType, Metric, TopK};
 
 use super::data::{Ask, Fixture, ask, build_on, search_with, supported};
-use crate::{IndexFactory, KeyRange, Scratch};
+use crate::{Cancel, IndexFactory, KeyRange, Scratch, Search, Stage};
 
 const K: usize = 10;
 
@@ -27,13 +27,13 @@ pub(super) fn finds_the_nearest(factory: &'static dyn IndexFactory) {
 
 /// An exact index finds all true neighbours.
 pub(super) fn flat_is_exact(factory: &'static dyn IndexFactory) {
-    if factory.name() != "FLAT" {
-        return;
-    }
     for (element, metric) in supported(factory) {
         for dim in [1, 3, 17] {
             let fixture = Fixture::clustered(element, metric, 700, dim, 2);
             let index = build_on(0, factory, &fixture, None);
+            if !index.is_exact() || factory.name() == "AUTOINDEX" {
+                return;
+            }
             for query in 0..fixture.query_count() {
                 let answer = search_with(&*index, &fixture, query, K, None, KeyRange::ALL);
                 assert_eq!(answer.len(), K);
@@ -109,6 +109,29 @@ pub(super) fn answers_within_ranges(factory: &'static dyn IndexFactory) {
         // Links by inner product lead to long rows, past which rows of middling keys are found less surely.
         let floor = if metric == Metric::Ip { 0.93 } else { 0.97 };
         assert!(recall >= floor, "{} {element} {metric}: {recall}", factory.name());
+    }
+}
+
+/// Many queries at once get the answer that each gets alone, under filters and ranges too.
+pub(super) fn answers_many_as_each_alone(factory: &'static dyn IndexFactory) {
+    for (element, metric) in supported(factory) {
+        let fixture = Fixture::clustered(element, metric, 1200, 24, 8);
+        let present = Bitmap::from_fn(fixture.len(), |row| row % 11 != 5);
+        let filter = Bitmap::from_fn(fixture.len(), |row| row % 3 != 0);
+        let index = build_on(1, factory, &fixture, Some(present.view()));
+        let params = crate::parse(factory.params(), Stage::Search, &[]).expect("defaults are taken");
+        let upper = fixture.nearest(0, 200, |_| true)[199] as f32;
+        let within = KeyRange { lower: f32::NEG_INFINITY, upper };
+        for (filter, range) in [(None, KeyRange::ALL), (Some(filter.view()), KeyRange::ALL), (None, within)] {
+            let search = Search { k: K, params: &params, filter, range, cancel: &Cancel::new() };
+            let mut outs = vec![TopK::new(K); fixture.query_count()];
+            let scratch = &mut Scratch::new();
+            let stats = index.search_many(fixture.rows(), fixture.queries(), &search, scratch, &mut outs);
+            assert!(stats.expect("the search succeeds").distances > 0);
+            for (query, out) in outs.into_iter().enumerate() {
+                assert_eq!(out.into_sorted(), search_with(&*index, &fixture, query, K, filter, range));
+            }
+        }
     }
 }
 

@@ -6,7 +6,10 @@ use elanus_kernels::{
     Vector, with_element,
 };
 use rayon::ThreadPoolBuilder;
+use std::cell::RefCell;
+use std::sync::Arc;
 
+use crate::gpu::Device;
 use crate::{
     BuildCx, Cancel, Index, IndexFactory, KeyRange, Scratch, Search, SearchError, Spec, Stage, Stats, no_progress,
 };
@@ -245,8 +248,27 @@ pub fn build_on(
     present: Option<BitmapView<'_>>,
 ) -> Box<dyn Index> {
     let pool = (threads > 0).then(|| ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start"));
-    let cx = BuildCx { pool: pool.as_ref(), seed: 42, cancel: &Cancel::new(), progress: &no_progress };
+    let device = device();
+    let (cancel, progress) = (&Cancel::new(), &no_progress);
+    let cx = BuildCx { pool: pool.as_ref(), seed: 42, cancel, progress, device: device.as_ref() };
     factory.build(&spec_of(factory, fixture), fixture.rows(), present, &cx).expect("the build succeeds")
+}
+
+thread_local! {
+    static DEVICE: RefCell<Option<Arc<Device>>> = const { RefCell::new(None) };
+}
+
+/// Runs part of the suite with a device: indexes that are built or opened meanwhile on this thread have it.
+pub fn with_device<T>(device: &Arc<Device>, run: impl FnOnce() -> T) -> T {
+    let before = DEVICE.replace(Some(Arc::clone(device)));
+    let result = run();
+    DEVICE.set(before);
+    result
+}
+
+/// The device of [`with_device`].
+pub(super) fn device() -> Option<Arc<Device>> {
+    DEVICE.with_borrow(Clone::clone)
 }
 
 /// What a search is asked in the suite.
@@ -269,7 +291,12 @@ pub(super) fn ask(
     let Ask { query, k, filter, range } = ask;
     let search = Search { k, params: &params, filter, range, cancel: &Cancel::new() };
     let mut out = TopK::new(k);
-    let stats = index.search(fixture.rows(), fixture.query(query), &search, scratch, &mut out)?;
+    let queries = fixture.queries().slice(query..query + 1);
+    let by_device = index.search_on_device(fixture.rows(), queries, &search, std::slice::from_mut(&mut out));
+    let stats = by_device.unwrap_or_else(|| {
+        assert!(out.is_empty() && out.k() == k, "a device that did not answer leaves the holder as it was");
+        index.search(fixture.rows(), fixture.query(query), &search, scratch, &mut out)
+    })?;
     Ok((out.into_sorted(), stats))
 }
 

@@ -176,7 +176,7 @@ pub(super) fn refuses_bad_builds(factory: &'static dyn IndexFactory) {
     let unknown = vec![("none such".to_owned(), "1".to_owned())];
     assert!(matches!(spec(4, unknown), Err(SpecError::Param(_))));
     let fixture = Fixture::clustered(ElementType::F32, Metric::L2, 30, 6, 16);
-    let cx = BuildCx { pool: None, seed: 1, cancel: &Cancel::new(), progress: &no_progress };
+    let cx = BuildCx { pool: None, seed: 1, cancel: &Cancel::new(), progress: &no_progress, device: None };
     let fits = spec_of(factory, &fixture);
     let refused = |spec: &Spec, fixture: &Fixture, bits: Option<&Bitmap>| {
         factory.build(spec, fixture.rows(), bits.map(Bitmap::view), &cx).map(drop).expect_err("it does not fit")

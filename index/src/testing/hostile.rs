@@ -5,7 +5,7 @@ use elanus_kernels::{Bitmap, ElementType, Metric};
 
 use super::data::{Ask, Fixture, ask, build_on, spec_of};
 use super::life::bytes_of;
-use crate::{Blob, IndexFactory, KeyRange, OpenError, Scratch};
+use crate::{Blob, IndexFactory, KeyRange, OpenCx, OpenError, Scratch};
 
 /// An index with every kind of section, as its bytes.
 fn sample(factory: &'static dyn IndexFactory, rows: usize) -> (Fixture, Vec<u8>) {
@@ -17,7 +17,7 @@ fn sample(factory: &'static dyn IndexFactory, rows: usize) -> (Fixture, Vec<u8>)
 
 /// Opens bytes; if they pass for an index, searches it, which must not leave its bounds.
 fn open_and_search(factory: &'static dyn IndexFactory, fixture: &Fixture, bytes: Vec<u8>) -> Result<(), OpenError> {
-    let index = factory.open(Blob::from_vec(bytes), &spec_of(factory, fixture))?;
+    let index = factory.open(Blob::from_vec(bytes), &spec_of(factory, fixture), &OpenCx::default())?;
     assert!(index.len() <= u32::MAX as usize);
     if index.len() != fixture.len() {
         return Ok(());

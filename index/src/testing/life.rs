@@ -4,9 +4,9 @@ use std::sync::Mutex;
 
 use elanus_kernels::{Bitmap, ElementType, Metric, TopK};
 
-use super::data::{Ask, Fixture, ask, build_on, spec_of, supported};
+use super::data::{Ask, Fixture, ask, build_on, device, spec_of, supported};
 use crate::{
-    Blob, BuildCx, BuildError, Cancel, Index, IndexFactory, KeyRange, OpenError, ParamSet, Scratch, Search,
+    Blob, BuildCx, BuildError, Cancel, Index, IndexFactory, KeyRange, OpenCx, OpenError, ParamSet, Scratch, Search,
     SearchError, Spec, no_progress,
 };
 
@@ -25,7 +25,9 @@ pub(super) fn is_the_same_after_open(factory: &'static dyn IndexFactory) {
             let present = absent.then(|| Bitmap::from_fn(rows, |row| row % 7 != 2));
             let built = build_on(2, factory, &fixture, present.as_ref().map(Bitmap::view));
             let bytes = bytes_of(&*built);
-            let opened = factory.open(Blob::from_vec(bytes.clone()), &spec_of(factory, &fixture));
+            let device = device();
+            let cx = OpenCx { device: device.as_ref() };
+            let opened = factory.open(Blob::from_vec(bytes.clone()), &spec_of(factory, &fixture), &cx);
             let opened = opened.expect("what was saved opens");
             assert_eq!(bytes_of(&*opened), bytes);
             assert_eq!(opened.describe(), built.describe());
@@ -49,7 +51,10 @@ pub(super) fn refuses_another_spec(factory: &'static dyn IndexFactory) {
     let fixture = Fixture::clustered(ElementType::F32, Metric::L2, 1200, 10, 22);
     let blob = Blob::from_vec(bytes_of(&*build_on(2, factory, &fixture, None)));
     let spec = |element, dim, metric| Spec::new(factory, element, dim, metric, Vec::new()).expect("defaults are taken");
-    let refused = |spec: &Spec| factory.open(blob.clone(), spec).map(drop).expect_err("it was saved from another spec");
+    let refused = |spec: &Spec| {
+        let opened = factory.open(blob.clone(), spec, &OpenCx::default());
+        opened.map(drop).expect_err("it was saved from another spec")
+    };
     let what = |error: OpenError| {
         let OpenError::Mismatch { what, .. } = error else { panic!("{error}") };
         what
@@ -81,7 +86,7 @@ pub(super) fn stops_when_cancelled(factory: &'static dyn IndexFactory) {
     let spec = spec_of(factory, &fixture);
     let cancel = Cancel::new();
     cancel.cancel();
-    let cx = BuildCx { pool: None, seed: 1, cancel: &cancel, progress: &no_progress };
+    let cx = BuildCx { pool: None, seed: 1, cancel: &cancel, progress: &no_progress, device: None };
     assert_eq!(factory.build(&spec, fixture.rows(), None, &cx).map(drop), Err(BuildError::Cancelled));
     let index = build_on(2, factory, &fixture, None);
     let params = ParamSet::empty();
@@ -94,7 +99,7 @@ pub(super) fn stops_when_cancelled(factory: &'static dyn IndexFactory) {
             cancel.cancel();
         }
     };
-    let cx = BuildCx { pool: None, seed: 1, cancel: &cancel, progress: &at_half };
+    let cx = BuildCx { pool: None, seed: 1, cancel: &cancel, progress: &at_half, device: None };
     match factory.build(&spec, fixture.rows(), None, &cx) {
         Err(error) => assert_eq!(error, BuildError::Cancelled),
         // A build without work may be done before it is told to stop.
@@ -108,7 +113,7 @@ pub(super) fn tells_its_progress(factory: &'static dyn IndexFactory) {
         let fixture = Fixture::clustered(ElementType::F32, Metric::L2, rows, 10, 25);
         let told = Mutex::new(Vec::new());
         let progress = |done, total| told.lock().expect("no thread panicked").push((done, total));
-        let cx = BuildCx { pool: None, seed: 1, cancel: &Cancel::new(), progress: &progress };
+        let cx = BuildCx { pool: None, seed: 1, cancel: &Cancel::new(), progress: &progress, device: None };
         let built = factory.build(&spec_of(factory, &fixture), fixture.rows(), None, &cx);
         assert!(built.is_ok());
         let told = told.into_inner().expect("no thread panicked");

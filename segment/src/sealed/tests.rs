@@ -102,7 +102,7 @@ fn indexes_come_and_go() {
         let rows = sealed.column(position).vectors().unwrap().slice(0..rows);
         let spec = Spec::new(factory, rows.element(), rows.dim(), Metric::L2, vec![]).unwrap();
         let cancel = Cancel::default();
-        let cx = BuildCx { pool: None, seed: 1, cancel: &cancel, progress: &no_progress };
+        let cx = BuildCx { pool: None, seed: 1, cancel: &cancel, progress: &no_progress, device: None };
         factory.build(&spec, rows, None, &cx).unwrap().into()
     };
     let all = sealed.rows();
