@@ -10,6 +10,7 @@ pub use database::DatabaseInfo;
 pub use open::DbBuilder;
 
 use crate::error::{Error, Result, Subject};
+use crate::gpu::GpuMetrics;
 use crate::inner::Inner;
 use crate::job::CompactionInfo;
 use crate::wal::Wal;
@@ -120,6 +121,11 @@ impl Db {
                 state.builds.lock().values().filter(|build| build.failure.is_none()).count() as u64;
         }
         metrics
+    }
+
+    /// What the device did, if there is one.
+    pub fn gpu_metrics(&self) -> GpuMetrics {
+        self.inner.gpu.metrics()
     }
 
     /// What became of a compaction that `Collection::compact` asked for.

@@ -3,6 +3,7 @@
 use crate::catalog::{AliasRecord, Catalog, Change, CollectionRecord, DatabaseRecord};
 use crate::commit::{Committer, Progress};
 use crate::error::{Error, Result, Subject};
+use crate::gpu::Gpu;
 use crate::job::Jobs;
 use crate::settings::Settings;
 use crate::shard::Shard;
@@ -65,6 +66,7 @@ pub(crate) struct Inner {
     pub(crate) naming: Mutex<()>,
     pub(crate) searchers: rayon::ThreadPool,
     pub(crate) builders: rayon::ThreadPool,
+    pub(crate) gpu: Gpu,
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) closed: AtomicBool,
     /// Keeps other processes out; taken when the database is closed.

@@ -21,6 +21,7 @@ mod write_record;
 
 pub mod env;
 pub mod expr;
+pub mod gpu;
 pub mod meta;
 pub mod store;
 pub mod testing;
@@ -42,6 +43,7 @@ pub use elanus_segment::{
 };
 pub use error::{Error, ErrorKind, Result, Subject};
 pub use expr::{TemplateValue, Templates};
+pub use gpu::GpuMetrics;
 pub use job::CompactionInfo;
 pub use read::{
     HybridRequest, IteratorPage, OutputField, Queries, QueryRequest, QueryResult, Ranker, ReadAt, SearchRequest,

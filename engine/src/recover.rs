@@ -6,6 +6,7 @@
 use crate::catalog::{CollectionRecord, Loaded, SegmentIndex, SegmentRecord};
 use crate::commit::apply_write;
 use crate::error::{Error, ErrorKind, Result, Subject};
+use crate::gpu::Gpu;
 use crate::inner::{CollectionState, Registry, id_from};
 use crate::settings::Settings;
 use crate::shard::{SealedSegment, Shard};
@@ -13,7 +14,7 @@ use crate::store::Store;
 use crate::ts::Oracle;
 use crate::wal::{Lsn, Wal};
 use crate::write_record::{self, ALL_PARTITIONS, Header, Write};
-use elanus_index::{Blob, Index, IndexFactory, Spec};
+use elanus_index::{Blob, Index, IndexFactory, OpenCx, Spec};
 use elanus_segment::{Schema, Sealed, Tombstones};
 use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
@@ -26,7 +27,13 @@ pub(crate) struct Replayed {
 }
 
 /// Opens every segment and builds the registry; removes objects that no record names.
-pub(crate) fn registry(loaded: Loaded, settings: &Settings, store: &dyn Store, oracle: &Oracle) -> Result<Registry> {
+pub(crate) fn registry(
+    loaded: Loaded,
+    settings: &Settings,
+    store: &dyn Store,
+    oracle: &Oracle,
+    gpu: &Gpu,
+) -> Result<Registry> {
     let known: HashSet<String> = loaded.segments.iter().flat_map(objects_of).map(str::to_owned).collect();
     let mut segments: BTreeMap<i64, Vec<SegmentRecord>> = BTreeMap::new();
     for record in loaded.segments {
@@ -36,7 +43,7 @@ pub(crate) fn registry(loaded: Loaded, settings: &Settings, store: &dyn Store, o
     registry.databases.extend(loaded.databases.into_iter().map(|record| (record.id, record)));
     for record in loaded.collections {
         let own = segments.remove(&record.id).unwrap_or_default();
-        let state = open_collection(record, own, settings, store, oracle)?;
+        let state = open_collection(record, own, settings, store, oracle, gpu)?;
         let record = state.record();
         registry.names.insert((record.database_id, record.name.clone()), state.id);
         registry.collections.insert(state.id, state);
@@ -55,6 +62,7 @@ fn open_collection(
     settings: &Settings,
     store: &dyn Store,
     oracle: &Oracle,
+    gpu: &Gpu,
 ) -> Result<Arc<CollectionState>> {
     record.schema.validate().map_err(|source| {
         let text = format!("the catalog's schema of collection {} is invalid", record.name);
@@ -63,7 +71,7 @@ fn open_collection(
     let shard = Arc::new(Shard::new(Arc::new(record.schema.clone()), settings.seal_policy()));
     let mut by_partition: BTreeMap<i64, Vec<Arc<SealedSegment>>> = BTreeMap::new();
     for segment in segments {
-        let opened = open_segment(&record, segment, store)?;
+        let opened = open_segment(&record, segment, store, gpu)?;
         by_partition.entry(opened.partition_id).or_default().push(opened);
     }
     for partition in &record.partitions {
@@ -74,7 +82,12 @@ fn open_collection(
     Ok(CollectionState::new(record, shard))
 }
 
-fn open_segment(collection: &CollectionRecord, record: SegmentRecord, store: &dyn Store) -> Result<Arc<SealedSegment>> {
+fn open_segment(
+    collection: &CollectionRecord,
+    record: SegmentRecord,
+    store: &dyn Store,
+    gpu: &Gpu,
+) -> Result<Arc<SealedSegment>> {
     let data = open_sealed(store, &record.data, &collection.schema)?;
     if let Some(object) = &record.tombstones {
         let tombstones = Tombstones::decode(open_object(store, object)?.as_slice(), data.rows())
@@ -89,7 +102,7 @@ fn open_segment(collection: &CollectionRecord, record: SegmentRecord, store: &dy
             return Err(Error::new(ErrorKind::Corrupt, Subject::Index, text));
         };
         let spec = crate::index_spec(factory, &collection.schema.fields[position], definition)?;
-        let index = open_index(store, built, factory, &spec)?;
+        let index = open_index(store, built, factory, &spec, gpu)?;
         data.attach_index(position, Arc::from(index)).map_err(|source| corrupt(&built.object, source))?;
     }
     Ok(SealedSegment::new(data, record))
@@ -111,6 +124,7 @@ pub(crate) fn open_index(
     built: &SegmentIndex,
     factory: &'static dyn IndexFactory,
     spec: &Spec,
+    gpu: &Gpu,
 ) -> Result<Box<dyn Index>> {
     let blob = open_object(store, &built.object)?;
     let checksum = crc32c::crc32c(blob.as_slice());
@@ -124,7 +138,8 @@ pub(crate) fn open_index(
         );
         return Err(Error::new(ErrorKind::Corrupt, Subject::Index, text));
     }
-    factory.open(blob, spec).map_err(|source| corrupt(&built.object, source))
+    let cx = OpenCx { device: gpu.device.as_ref() };
+    factory.open(blob, spec, &cx).map_err(|source| corrupt(&built.object, source))
 }
 
 fn open_object(store: &dyn Store, object: &str) -> Result<Blob> {

@@ -52,6 +52,16 @@ pub struct Settings {
     pub results_max: usize,
     /// Greatest size of what one query returns, in bytes.
     pub output_bytes_max: usize,
+    /// Device for the indexes that are made for one: `auto`, `off`, or a family and a number such as `cuda:0`.
+    pub gpu: String,
+    /// MiB of the device's memory for rows; 0: what the device offers.
+    pub gpu_memory_mib: u64,
+    /// Whether the device is asked even where the CPU would answer sooner, as tests want it.
+    pub gpu_always: bool,
+    /// Queries of several searches that the device gets at once, at most.
+    pub gpu_batch_queries: usize,
+    /// How long the first search waits for others while the device is idle, in microseconds.
+    pub gpu_batch_wait_us: u64,
 }
 
 impl Default for Settings {
@@ -79,6 +89,11 @@ impl Default for Settings {
             queries_max: 16_384,
             results_max: 1 << 24,
             output_bytes_max: 256 << 20,
+            gpu: "auto".to_owned(),
+            gpu_memory_mib: 0,
+            gpu_always: false,
+            gpu_batch_queries: 1_024,
+            gpu_batch_wait_us: 0,
         }
     }
 }

@@ -39,6 +39,8 @@ pub struct IndexInfo {
     pub pending_rows: u64,
     /// Why a build failed.
     pub failure: String,
+    /// Where it is searched, for a type that is made for a device.
+    pub device: Option<String>,
 }
 
 const INDEX_TYPE: &str = "index_type";
@@ -189,6 +191,7 @@ impl Collection {
             (true, false) => IndexState::Finished,
         };
         let field = self.state.schema.fields.iter().find(|field| field.id == definition.field_id);
+        let factory = elanus_index::find(&definition.index_type).filter(|_| !definition.metric.is_empty());
         IndexInfo {
             id: definition.id,
             name: definition.name.clone(),
@@ -199,6 +202,7 @@ impl Collection {
             indexed_rows: total.saturating_sub(pending),
             pending_rows: pending.min(total),
             failure,
+            device: factory.filter(|one| one.takes_device()).map(|_| self.inner().gpu.standing()),
         }
     }
 }

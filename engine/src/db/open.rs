@@ -5,6 +5,7 @@ use crate::catalog::{Catalog, Change, DEFAULT_DATABASE, DatabaseRecord, Loaded};
 use crate::commit::{Committer, Parts, Progress};
 use crate::env::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result, Subject};
+use crate::gpu::{Backend, Gpu};
 use crate::inner::{DirLock, Inner};
 use crate::job::Jobs;
 use crate::meta::{Meta, RedbMeta};
@@ -27,6 +28,7 @@ pub struct DbBuilder {
     dir: Option<Arc<dyn Dir>>,
     settings: Settings,
     clock: Option<Arc<dyn Clock>>,
+    backend: Option<Arc<dyn Backend>>,
 }
 
 impl DbBuilder {
@@ -58,6 +60,13 @@ impl DbBuilder {
         self
     }
 
+    /// This device, whatever the settings choose.
+    #[must_use]
+    pub fn device(mut self, backend: Arc<dyn Backend>) -> Self {
+        self.backend = Some(backend);
+        self
+    }
+
     /// Opens the database.
     ///
     /// # Errors
@@ -71,6 +80,7 @@ impl DbBuilder {
         let place = self.path.as_deref().map_or_else(|| "in memory".to_owned(), |path| path.display().to_string());
         let lock = dir.lock("lock").map_err(|source| lock_error(&place, source))?;
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let gpu = Gpu::new(&self.settings, &clock, self.backend)?;
         let meta: Arc<dyn Meta> = Arc::new(RedbMeta::open(Arc::clone(&dir)).map_err(|source| {
             Error::new(source.kind(), Subject::Engine, "the catalog cannot be opened").with_source(source)
         })?);
@@ -81,7 +91,8 @@ impl DbBuilder {
         let catalog = Catalog::open(meta)?;
         let wal = FileWal::open(dir, wal_settings).map_err(crate::commit::log_error)?;
         wal.check_reaches(catalog.log_end()?).map_err(crate::commit::log_error)?;
-        open(Components { settings: self.settings, clock, catalog, store, wal: Arc::new(wal), lock: DirLock(lock) })
+        let (wal, lock) = (Arc::new(wal), DirLock(lock));
+        open(Components { settings: self.settings, clock, catalog, store, wal, gpu, lock })
     }
 }
 
@@ -91,11 +102,12 @@ struct Components {
     catalog: Catalog,
     store: Arc<dyn Store>,
     wal: Arc<dyn Wal>,
+    gpu: Gpu,
     lock: DirLock,
 }
 
 fn open(parts: Components) -> Result<Db> {
-    let Components { settings, clock, catalog, store, wal, lock } = parts;
+    let Components { settings, clock, catalog, store, wal, gpu, lock } = parts;
     let mut loaded = catalog.load()?;
     let oracle = Arc::new(Oracle::new(Arc::clone(&clock), greatest_ts(&loaded)));
     if loaded.databases.is_empty() {
@@ -109,7 +121,7 @@ fn open(parts: Components) -> Result<Db> {
         catalog.commit(Change::default().put_database(&record))?;
         loaded.databases.push(record);
     }
-    let registry = recover::registry(loaded, &settings, store.as_ref(), &oracle)?;
+    let registry = recover::registry(loaded, &settings, store.as_ref(), &oracle, &gpu)?;
     let replayed = recover::replay(&registry, wal.as_ref(), &oracle)?;
     let progress = Arc::new(Progress {
         applied_ts: AtomicU64::new(oracle.next()),
@@ -120,6 +132,7 @@ fn open(parts: Components) -> Result<Db> {
     let inner = Arc::new(Inner {
         searchers: pool("search", settings.search_threads)?,
         builders: pool("build", settings.build_threads)?,
+        gpu,
         settings,
         oracle,
         progress,

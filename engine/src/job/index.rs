@@ -99,7 +99,8 @@ pub(crate) fn build_one(
     let done = Arc::clone(&build.done);
     let progress = move |count: u64, _total: u64| done.store(count, Ordering::Relaxed);
     let seed = u64::from_le_bytes(segment_id.to_le_bytes());
-    let cx = BuildCx { pool: Some(&inner.builders), seed, cancel: &build.cancel, progress: &progress };
+    let device = inner.gpu.device.as_ref();
+    let cx = BuildCx { pool: Some(&inner.builders), seed, cancel: &build.cancel, progress: &progress, device };
     let built = factory.build(&spec, rows, column.validity, &cx).map_err(|source| {
         let kind = if build.cancel.is_cancelled() { ErrorKind::Cancelled } else { ErrorKind::Internal };
         Error::new(kind, Subject::Index, format!("index {} was not built", definition.name)).with_source(source)
@@ -117,8 +118,8 @@ pub(crate) fn build_one(
         })
         .map_err(crate::store_error(&format!("index {} cannot be saved", definition.name)))?;
     let entry = SegmentIndex { index_id: definition.id, object, size_bytes, checksum };
-    let index =
-        open_index(inner.store.as_ref(), &entry, factory, &spec).inspect_err(|_| discard(inner, &entry.object))?;
+    let index = open_index(inner.store.as_ref(), &entry, factory, &spec, &inner.gpu)
+        .inspect_err(|_| discard(inner, &entry.object))?;
     Ok(Built { position, index: Arc::from(index), entry })
 }
 

@@ -11,12 +11,15 @@ use crate::shard::Pinned;
 use elanus_index::{Cancel, Index, KeyRange, ParamSet, Scratch, Search, SearchError, flat};
 use elanus_kernels::{AnyRows, Bitmap, Neighbor, TopK};
 use elanus_segment::View;
+use rayon::ThreadPool;
 use rayon::prelude::*;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-/// Queries that share one pass over unindexed rows.
-const SCAN_QUERIES: usize = 16;
+/// Queries that share one pass over the rows: at least so many, as a product of matrices wants them, and at most so many,
+/// so that there is work for every thread.
+const GROUP_MIN: usize = 16;
+const GROUP_MAX: usize = 64;
 /// Rows to look at from which on a search is spread over the pool; below, handing over costs more than it gains.
 const SPREAD_ROWS: usize = 1 << 16;
 /// Rows that a search of an index looks at, at most; an estimate.
@@ -46,6 +49,23 @@ struct Target<'a> {
     index: Option<&'a Arc<dyn Index>>,
 }
 
+impl Job<'_> {
+    fn search<'b>(&'b self, target: &'b Target<'_>) -> Search<'b> {
+        let filter = target.keep.as_ref().map(Bitmap::view);
+        Search { k: self.k, params: self.params, filter, range: self.range, cancel: self.cancel }
+    }
+}
+
+impl<'a> Target<'a> {
+    /// The index with the rows it was built over.
+    fn indexed(&self, plan: &Plan) -> Result<Option<(&'a Arc<dyn Index>, AnyRows<'a>)>> {
+        match (self.index, self.view.blocks()) {
+            (Some(index), [block]) => Ok(Some((index, vectors(block.column(plan.position).vectors())?))),
+            _ => Ok(None),
+        }
+    }
+}
+
 /// The `k` nearest hits of each query over all segments, nearest first.
 pub(super) fn all(
     inner: &Inner,
@@ -58,16 +78,32 @@ pub(super) fn all(
 ) -> Result<Vec<Vec<Hit>>> {
     let rows = queries.rows()?;
     let job = Job { plan, params, k, range: plan.range, cancel };
-    if work(plan, rows.len(), snapshot) < SPREAD_ROWS {
-        return spread(&job, rows, snapshot, false);
+    let threads = (work(plan, rows.len(), snapshot) >= SPREAD_ROWS).then_some(&inner.searchers);
+    let targets = on(threads, || targets(plan, snapshot, threads.is_some()))?;
+    // Before any thread of the pool works: this one waits for the device, and they shall not.
+    let (found, left) = by_device(&job, rows, &targets)?;
+    let mut lists = on(threads, || spread(&job, rows, &left, threads))?;
+    for (target, tops) in found {
+        collect(target, tops, &mut lists);
     }
-    inner.searchers.install(|| spread(&job, rows, snapshot, true))
+    if left.len() < targets.len() {
+        lists.iter_mut().for_each(|list| settle(&job, list));
+    }
+    Ok(lists)
+}
+
+/// Runs on a thread of the pool, or here.
+fn on<R: Send>(threads: Option<&ThreadPool>, run: impl FnOnce() -> R + Send) -> R {
+    match threads {
+        Some(pool) => pool.install(run),
+        None => run(),
+    }
 }
 
 /// Rows that a search looks at, roughly.
 fn work(plan: &Plan, queries: usize, snapshot: &Snapshot) -> usize {
     let rows = |view: &View| match view.index(plan.position) {
-        Some(_) if !plan.iterator => view.rows().min(INDEXED_ROWS),
+        Some(index) if !plan.iterator && !index.is_exact() => view.rows().min(INDEXED_ROWS),
         Some(_) | None => view.rows(),
     };
     let searched: usize = snapshot.segments.iter().map(|pinned| rows(&pinned.view)).sum();
@@ -75,21 +111,54 @@ fn work(plan: &Plan, queries: usize, snapshot: &Snapshot) -> usize {
     searched.saturating_mul(queries) + if plan.filter.is_all() { 0 } else { filtered }
 }
 
-fn spread(job: &Job<'_>, rows: AnyRows<'_>, snapshot: &Snapshot, parallel: bool) -> Result<Vec<Vec<Hit>>> {
-    let targets = targets(job.plan, snapshot, parallel)?;
-    let starts: Vec<usize> = (0..rows.len()).step_by(SCAN_QUERIES).collect();
+/// What the device answers, and the targets that are left to the CPU. A batch reaches the device whole.
+fn by_device<'a>(
+    job: &Job<'_>,
+    queries: AnyRows<'_>,
+    targets: &'a [Target<'a>],
+) -> Result<(Vec<Found<'a>>, Vec<&'a Target<'a>>)> {
+    let (mut found, mut left) = (Vec::new(), Vec::new());
+    for target in targets {
+        let Some((index, rows)) = target.indexed(job.plan)?.filter(|(index, _)| index.factory().takes_device()) else {
+            left.push(target);
+            continue;
+        };
+        let mut tops = holders(job, queries);
+        match index.search_on_device(rows, queries, &job.search(target), &mut tops) {
+            Some(answer) => {
+                answer.map_err(search_error)?;
+                found.push((target, tops));
+            }
+            None => left.push(target),
+        }
+    }
+    Ok((found, left))
+}
+
+fn spread(
+    job: &Job<'_>,
+    rows: AnyRows<'_>,
+    targets: &[&Target<'_>],
+    threads: Option<&ThreadPool>,
+) -> Result<Vec<Vec<Hit>>> {
+    let tasks = 2 * threads.map_or(1, ThreadPool::current_num_threads);
+    let step = rows.len().div_ceil(tasks).clamp(GROUP_MIN, GROUP_MAX);
+    let starts: Vec<usize> = (0..rows.len()).step_by(step).collect();
     let group = |from: &usize| {
-        let queries = rows.slice(*from..(from + SCAN_QUERIES).min(rows.len()));
-        group_hits(job, &targets, queries, parallel)
+        let queries = rows.slice(*from..(from + step).min(rows.len()));
+        group_hits(job, targets, queries, threads.is_some())
     };
-    let mut lists: Vec<Vec<Hit>> = each(&starts, parallel, group)?.into_iter().flatten().collect();
+    let mut lists: Vec<Vec<Hit>> = each(&starts, threads.is_some(), group)?.into_iter().flatten().collect();
     if job.plan.iterator {
         for (query, list) in lists.iter_mut().enumerate() {
-            close_page(job, &targets, rows.slice(query..query + 1), list)?;
+            close_page(job, targets, rows.slice(query..query + 1), list)?;
         }
     }
     Ok(lists)
 }
+
+/// A target and what was found there, a holder for each query.
+type Found<'a> = (&'a Target<'a>, Vec<TopK>);
 
 /// Maps items on the threads of the pool that this runs in, or on this thread alone.
 fn each<T: Sync, R: Send>(items: &[T], parallel: bool, map: impl Fn(&T) -> Result<R> + Sync + Send) -> Result<Vec<R>> {
@@ -100,12 +169,15 @@ fn targets<'a>(plan: &Plan, snapshot: &'a Snapshot, parallel: bool) -> Result<Ve
     let prepare = |&(number, pinned): &(usize, &'a Pinned)| {
         let view = &pinned.view;
         let mut keep = select::rows(view, &plan.filter, snapshot.ts)?;
-        mask_nulls(view, plan.position, &mut keep);
+        // One of another metric belongs to a definition that was dropped.
+        let index = view.index(plan.position).filter(|one| !plan.iterator && one.spec().metric() == plan.metric);
+        // An index knows itself which rows have a vector.
+        if index.is_none() || view.blocks().len() != 1 {
+            mask_nulls(view, plan.position, &mut keep);
+        }
         if keep.as_ref().is_some_and(|keep| keep.count_ones() == 0) {
             return Ok(None);
         }
-        // One of another metric belongs to a definition that was dropped.
-        let index = view.index(plan.position).filter(|one| !plan.iterator && one.spec().metric() == plan.metric);
         let number = u32::try_from(number).map_err(|_| Error::internal("more segments than can be numbered"))?;
         Ok(Some(Target { number, view, keep, index }))
     };
@@ -126,22 +198,34 @@ fn mask_nulls(view: &View, position: usize, keep: &mut Option<Bitmap>) {
 }
 
 /// The hits of a few queries.
-fn group_hits(job: &Job<'_>, targets: &[Target<'_>], queries: AnyRows<'_>, parallel: bool) -> Result<Vec<Vec<Hit>>> {
+fn group_hits(job: &Job<'_>, targets: &[&Target<'_>], queries: AnyRows<'_>, parallel: bool) -> Result<Vec<Vec<Hit>>> {
     let mut merged: Vec<Vec<Hit>> = vec![Vec::new(); queries.len()];
     let per_target = each(targets, parallel, |target| target_hits(job, target, queries))?;
-    let mut sorted = Vec::new();
-    for (target, lists) in targets.iter().zip(per_target) {
-        for (list, mut top) in merged.iter_mut().zip(lists) {
-            sorted.clear();
-            top.drain_sorted(&mut sorted);
-            list.extend(sorted.iter().map(|one| hit(target, one)));
-        }
+    for (target, tops) in targets.iter().zip(per_target) {
+        collect(target, tops, &mut merged);
     }
-    for list in &mut merged {
-        list.sort_by(|a, b| a.key.total_cmp(&b.key).then(a.at.cmp(&b.at)));
-        list.truncate(job.k);
-    }
+    merged.iter_mut().for_each(|list| settle(job, list));
     Ok(merged)
+}
+
+/// Adds what was found in a target to the list of each query.
+fn collect(target: &Target<'_>, tops: Vec<TopK>, lists: &mut [Vec<Hit>]) {
+    let mut sorted = Vec::new();
+    for (list, mut top) in lists.iter_mut().zip(tops) {
+        sorted.clear();
+        top.drain_sorted(&mut sorted);
+        list.extend(sorted.iter().map(|one| hit(target, one)));
+    }
+}
+
+/// Keeps the nearest, in order.
+fn settle(job: &Job<'_>, list: &mut Vec<Hit>) {
+    list.sort_by(|a, b| a.key.total_cmp(&b.key).then(a.at.cmp(&b.at)));
+    list.truncate(job.k);
+}
+
+fn holders(job: &Job<'_>, queries: AnyRows<'_>) -> Vec<TopK> {
+    (0..queries.len()).map(|_| TopK::new(job.k)).collect()
 }
 
 fn hit(target: &Target<'_>, neighbor: &Neighbor) -> Hit {
@@ -149,29 +233,25 @@ fn hit(target: &Target<'_>, neighbor: &Neighbor) -> Hit {
 }
 
 fn target_hits(job: &Job<'_>, target: &Target<'_>, queries: AnyRows<'_>) -> Result<Vec<TopK>> {
-    let Job { plan, params, k, range, cancel } = *job;
-    let mut tops: Vec<TopK> = (0..queries.len()).map(|_| TopK::new(k)).collect();
-    let keep = target.keep.as_ref().map(Bitmap::view);
-    if let (Some(index), [block]) = (target.index, target.view.blocks()) {
-        let rows = vectors(block.column(plan.position).vectors())?;
-        let search = Search { k, params, filter: keep, range, cancel };
+    let mut tops = holders(job, queries);
+    let search = job.search(target);
+    if let Some((index, rows)) = target.indexed(job.plan)? {
         return SCRATCH.with_borrow_mut(|scratch| {
-            for (number, top) in tops.iter_mut().enumerate() {
-                index.search(rows, queries.row(number), &search, scratch, top).map_err(search_error)?;
-            }
+            index.search_many(rows, queries, &search, scratch, &mut tops).map_err(search_error)?;
             Ok(tops)
         });
     }
+    let Search { filter, range, cancel, .. } = search;
     for block in target.view.blocks() {
-        let rows = vectors(block.column(plan.position).vectors())?;
-        flat::scan_many(rows, block.start(), queries, plan.metric, keep, range, cancel, &mut tops)
+        let rows = vectors(block.column(job.plan.position).vectors())?;
+        flat::scan_many(rows, block.start(), queries, job.plan.metric, filter, range, cancel, &mut tops)
             .map_err(search_error)?;
     }
     Ok(tops)
 }
 
 /// Adds every hit with the key of the page's last one: the next page begins strictly beyond it.
-fn close_page(job: &Job<'_>, targets: &[Target<'_>], query: AnyRows<'_>, list: &mut Vec<Hit>) -> Result<()> {
+fn close_page(job: &Job<'_>, targets: &[&Target<'_>], query: AnyRows<'_>, list: &mut Vec<Hit>) -> Result<()> {
     let Some(last) = list.last().filter(|_| list.len() == job.k).map(|hit| hit.key) else { return Ok(()) };
     list.retain(|hit| hit.key < last);
     let mut sorted = Vec::new();
