@@ -53,6 +53,7 @@ pub struct GpuMetrics {
 /// The device of a database.
 #[derive(Debug)]
 pub(crate) struct Gpu {
+    choice: Choice,
     pub(crate) device: Option<Arc<Device>>,
 }
 
@@ -62,7 +63,7 @@ impl Gpu {
         let choice: Choice = settings.gpu.parse().map_err(refused)?;
         let is_named = matches!(choice, Choice::Named { .. }) || given.is_some();
         if !is_named && (choice == Choice::Off || FAMILIES.is_empty()) {
-            return Ok(Self { device: None });
+            return Ok(Self { choice, device: None });
         }
         let options = Options {
             plan: if settings.gpu_always { Plan::Always } else { Plan::Measured },
@@ -76,15 +77,15 @@ impl Gpu {
         if is_named {
             device.wait().map_err(|reason| Error::invalid(Subject::Parameter, reason))?;
         }
-        Ok(Self { device: Some(device) })
+        Ok(Self { choice, device: Some(device) })
     }
 
     /// Where indexes for a device are searched, for people.
     pub(crate) fn standing(&self) -> String {
         match &self.device {
             Some(device) => device.standing().to_string(),
-            None if FAMILIES.is_empty() => "cpu (this build has no backend for a device)".to_owned(),
-            None => "cpu (no device is to be used)".to_owned(),
+            None if self.choice == Choice::Off => "cpu (no device is to be used)".to_owned(),
+            None => "cpu (this build has no backend for a device)".to_owned(),
         }
     }
 

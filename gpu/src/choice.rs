@@ -66,7 +66,12 @@ pub struct Family {
 }
 
 /// The families that this build has, in the order in which [`Choice::Auto`] tries them.
-pub static FAMILIES: &[Family] = &[];
+pub static FAMILIES: &[Family] = &[
+    #[cfg(feature = "cuda")]
+    Family { kind: DeviceKind::Cuda, list: crate::cuda::list, open: crate::cuda::open },
+    #[cfg(feature = "wgpu")]
+    Family { kind: DeviceKind::Wgpu, list: crate::wgpu::list, open: crate::wgpu::open },
+];
 
 /// A device that was opened, if there is one.
 #[derive(Debug)]

@@ -1,6 +1,8 @@
 //! The command line: what is served, where, and within which limits.
 
 use clap::{Args, Parser, Subcommand};
+use elanus::Settings;
+use elanus::gpu::Choice;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,6 +35,30 @@ pub enum Command {
     Serve(ServeArgs),
     /// Load a real data set into a fresh database, index it, measure searches, and serve it.
     Demo(crate::demo::DemoArgs),
+    /// List the devices that indexes such as GPU_BRUTE_FORCE can use, with their limits and speeds.
+    Devices,
+}
+
+/// Which device, and how much of it.
+#[derive(Debug, Clone, Default, Args)]
+pub struct GpuArgs {
+    /// Device for indexes such as GPU_BRUTE_FORCE: `auto`, `off`, or one of those that `elanus devices` lists, such as
+    /// `cuda:0` or `wgpu:0`. `auto` takes the first that is no software; without one the CPU does the work.
+    #[arg(long, value_name = "DEVICE", default_value_t = Choice::Auto)]
+    pub gpu: Choice,
+
+    /// MiB of the device's memory that rows may take; what the device offers if not given. Rows beyond are exchanged
+    /// for those that were searched least recently.
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
+    pub gpu_memory: Option<u32>,
+}
+
+impl GpuArgs {
+    /// The engine's settings, with this device.
+    pub fn settings(&self) -> Settings {
+        let gpu_memory_mib = self.gpu_memory.map_or(0, u64::from);
+        Settings { gpu: self.gpu.to_string(), gpu_memory_mib, ..Settings::default() }
+    }
 }
 
 /// Options of `serve`.
@@ -90,6 +116,9 @@ pub struct ServeArgs {
     )]
     pub stop_timeout: u64,
 
+    #[command(flatten)]
+    pub gpu: GpuArgs,
+
     /// What to log, such as `info` or `warn,elanus=debug`; the variable `RUST_LOG` comes before it.
     #[arg(long, value_name = "FILTER", default_value = "info")]
     pub log: String,
@@ -106,6 +135,7 @@ impl ServeArgs {
             queue: QUEUE,
             request_memory: REQUEST_MEMORY_MIB,
             stop_timeout: 30,
+            gpu: GpuArgs::default(),
             log: "warn".to_owned(),
         }
     }

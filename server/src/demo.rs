@@ -4,7 +4,7 @@ mod collection;
 mod files;
 mod measure;
 
-use crate::config::ServeArgs;
+use crate::config::{GpuArgs, ServeArgs};
 use crate::serve::{self, ServeError};
 use clap::Args;
 use elanus::Db;
@@ -27,6 +27,9 @@ pub struct DemoArgs {
 
     #[command(flatten)]
     at: Addresses,
+
+    #[command(flatten)]
+    gpu: GpuArgs,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -96,7 +99,7 @@ pub fn run(args: &DemoArgs) -> Result<(), DemoError> {
         set.query_count()
     )?;
     writeln!(out, "folder   {}", folder.path().display())?;
-    let db = Db::open(folder.path())?;
+    let db = Db::builder().path(folder.path()).settings(args.gpu.settings()).open()?;
     let started = clock.monotonic();
     let images = collection::make(&db)?;
     collection::fill(&images, &set, &bar("inserting", set.len() as u64))?;

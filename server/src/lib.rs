@@ -4,6 +4,7 @@ pub mod admission;
 pub mod config;
 pub mod convert;
 pub mod demo;
+pub mod devices;
 pub mod grpc;
 pub mod grpc_status;
 pub mod http;

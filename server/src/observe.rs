@@ -1,9 +1,11 @@
 //! Metrics: requests by RPC and code, their latency, and what the database holds.
 
+use elanus::GpuMetrics;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
@@ -59,9 +61,46 @@ impl<F: Fn() -> Vec<Reading> + Send + Sync + 'static> Collector for Gauges<F> {
     }
 }
 
+/// Reads what the device did when the metrics are asked for.
+struct Device<F>(F);
+
+impl<F> std::fmt::Debug for Device<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Device")
+    }
+}
+
+impl<F: Fn() -> GpuMetrics + Send + Sync + 'static> Collector for Device<F> {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let gpu = (self.0)();
+        let totals: [Reading; 3] = [
+            ("gpu_searches", "Searches of a segment that the device answered", gpu.searches),
+            ("gpu_fallbacks", "Searches of a segment that the CPU did since the device failed", gpu.fallbacks),
+            ("gpu_evictions", "Rows that were wanted after they had been thrown out of the device", gpu.evictions),
+        ];
+        for (name, help, value) in totals {
+            let total = ConstCounter::new(value);
+            total.encode(encoder.encode_descriptor(name, help, None, total.metric_type())?)?;
+        }
+        let help = "Bytes that rows take on the device";
+        let resident = ConstGauge::new(i64::try_from(gpu.resident_bytes).unwrap_or(i64::MAX));
+        resident.encode(encoder.encode_descriptor("gpu_resident_bytes", help, None, resident.metric_type())?)?;
+        let last = gpu.batches.len() - 1;
+        let bound = |size: usize| if size == last { f64::INFINITY } else { 2_f64.powi(size as i32) };
+        let sizes: Vec<(f64, u64)> = gpu.batches.iter().enumerate().map(|(i, count)| (bound(i), *count)).collect();
+        let count = gpu.batches.iter().sum();
+        let help = "Queries that reach the device together";
+        let mut histogram = encoder.encode_descriptor("gpu_batch_queries", help, None, MetricType::Histogram)?;
+        histogram.encode_histogram::<NoLabelSet>(gpu.batched_queries as f64, count, &sizes, None)
+    }
+}
+
 impl Metrics {
-    /// Metrics that read their gauges from `gauges`.
-    pub fn new(gauges: impl Fn() -> Vec<Reading> + Send + Sync + 'static) -> Self {
+    /// Metrics that read their gauges from `gauges`, and what the device did from `gpu`.
+    pub fn new(
+        gauges: impl Fn() -> Vec<Reading> + Send + Sync + 'static,
+        gpu: impl Fn() -> GpuMetrics + Send + Sync + 'static,
+    ) -> Self {
         let mut registry = Registry::with_prefix("elanus");
         let requests = Family::default();
         let latency: Latency = Family::new_with_constructor(|| {
@@ -74,6 +113,7 @@ impl Metrics {
         registry.register("requests", "Finished requests by RPC and by code, 0 for success", requests.clone());
         registry.register("request_seconds", "Time from arrival to reply, by RPC", latency.clone());
         registry.register_collector(Box::new(Gauges(gauges)));
+        registry.register_collector(Box::new(Device(gpu)));
         Self { registry, requests, latency }
     }
 

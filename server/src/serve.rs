@@ -44,8 +44,8 @@ impl std::error::Error for ServeError {
 /// # Errors
 /// What kept the server from starting, or made it fail.
 pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
-    let path = args.data.clone();
-    run_open(args, move || elanus::Db::open(&path))
+    let (path, settings) = (args.data.clone(), args.gpu.settings());
+    run_open(args, move || elanus::Db::builder().path(&path).settings(settings).open())
 }
 
 /// Serves what `open` opens until SIGTERM or SIGINT.

@@ -96,7 +96,9 @@ impl Server {
         let db = blocking(open).await?;
         let admission = Admission::new(args.concurrency, args.queue);
         let intake = Intake::new(args.places(), args.request_memory);
-        let metrics = Arc::new(Metrics::new(gauges(db.clone(), admission.clone(), intake.clone())));
+        let device = db.clone();
+        let readings = gauges(db.clone(), admission.clone(), intake.clone());
+        let metrics = Arc::new(Metrics::new(readings, move || device.gpu_metrics()));
         let health = Health::default();
         let (stopping, stop) = watch::channel(false);
         let mut listeners = JoinSet::new();

@@ -6,7 +6,7 @@ use clap::{CommandFactory, Parser};
 fn serve(args: &[&str]) -> Result<ServeArgs, clap::Error> {
     match Cli::try_parse_from(["elanus", "serve"].iter().chain(args))?.command {
         Command::Serve(args) => Ok(args),
-        Command::Demo(args) => panic!("not serve: {args:?}"),
+        other @ (Command::Demo(_) | Command::Devices) => panic!("not serve: {other:?}"),
     }
 }
 
@@ -23,6 +23,7 @@ fn serve_has_milvus_ports_by_default() {
     assert_eq!(args.http, "127.0.0.1:9091");
     assert_eq!((args.concurrency, args.queue, args.request_memory), (256, 256, 2048));
     assert!(args.places() > 512);
+    assert_eq!((args.gpu.settings().gpu.as_str(), args.gpu.settings().gpu_memory_mib), ("auto", 0));
 }
 
 #[test]
@@ -33,5 +34,10 @@ fn limits_are_checked() {
     assert!(serve(&["--request-memory", "0"]).is_err());
     assert!(serve(&["--request-memory", "1048577"]).is_err());
     assert!(serve(&["--no-such-option"]).is_err());
+    assert!(serve(&["--gpu-memory", "0"]).is_err());
+    let error = serve(&["--gpu", "card"]).unwrap_err().to_string();
+    assert!(error.contains("names no device") && error.contains("cuda:0"), "{error}");
+    let settings = serve(&["--gpu", "wgpu:1", "--gpu-memory", "512"]).unwrap().gpu.settings();
+    assert_eq!((settings.gpu.as_str(), settings.gpu_memory_mib), ("wgpu:1", 512));
     assert_eq!(serve(&["--queue", "0"]).unwrap().queue, 0);
 }

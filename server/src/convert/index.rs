@@ -28,11 +28,12 @@ pub fn description(info: IndexInfo) -> IndexDescription {
         .filter(|(name, _)| !OUTER.contains(&name.as_str()))
         .map(|(name, value)| (name.clone(), Value::String(value.clone())))
         .collect();
+    let device = info.device.map(|device| ("device".to_owned(), device));
     let nested = (!build.is_empty()).then(|| ("params".to_owned(), Value::Object(build).to_string()));
     IndexDescription {
         index_name: info.name,
         index_id: info.id,
-        params: key_values(info.params.into_iter().chain(nested)),
+        params: key_values(info.params.into_iter().chain(nested).chain(device)),
         field_name: info.field,
         indexed_rows: count(info.indexed_rows),
         total_rows: count(info.total_rows),

@@ -33,9 +33,10 @@ fn both_forms_are_told() {
         indexed_rows: 4,
         pending_rows: 1,
         failure: String::new(),
+        device: Some("cuda:0 (Card)".into()),
     });
     let want = [("index_type", "HNSW"), ("metric_type", "L2"), ("M", "16"), ("params", r#"{"M":"16"}"#)];
-    assert_eq!(told.params, pairs(&want));
+    assert_eq!(told.params, pairs(&[&want[..], &[("device", "cuda:0 (Card)")]].concat()));
     assert_eq!(told.state, i32::from(WireState::Finished));
     assert_eq!((told.total_rows, told.indexed_rows, told.pending_index_rows), (5, 4, 1));
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tonic::Request;
 
 fn service(running_max: u32, waiting_max: u32) -> (Service, Arc<Metrics>) {
-    let metrics = Arc::new(Metrics::new(Vec::new));
+    let metrics = Arc::new(Metrics::new(Vec::new, elanus::GpuMetrics::default));
     let admission = Admission::new(running_max, waiting_max);
     (Service::new(Db::in_memory().unwrap(), admission, Arc::clone(&metrics)), metrics)
 }
