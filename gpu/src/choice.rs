@@ -54,6 +54,9 @@ impl fmt::Display for Choice {
     }
 }
 
+/// Opens a device by its number, with so many bytes of its memory; `None` leaves that to the device.
+pub type Open = fn(usize, Option<u64>) -> Result<Arc<dyn Backend>, BackendError>;
+
 /// Devices that are reached in the same way.
 #[derive(Clone, Copy, Debug)]
 pub struct Family {
@@ -61,8 +64,8 @@ pub struct Family {
     pub kind: DeviceKind,
     /// Those that are there. Without a driver there are none.
     pub list: fn() -> Vec<Caps>,
-    /// Opens one by its number, with so many bytes of its memory; `None` leaves that to the device.
-    pub open: fn(usize, Option<u64>) -> Result<Arc<dyn Backend>, BackendError>,
+    /// How one is opened.
+    pub open: Open,
 }
 
 /// The families that this build has, in the order in which [`Choice::Auto`] tries them.

@@ -77,7 +77,8 @@ impl Graph {
             let id = string(node, "id")?;
             let mut linked = Vec::new();
             for edge in list(node, "deps")? {
-                if list(edge, "dep_kinds")?.iter().any(|kind| kind.get("kind").is_none_or(Value::is_null)) {
+                let is_linked = |kind: &Value| kind.get("kind").is_none_or(Value::is_null) && !is_browser(kind);
+                if list(edge, "dep_kinds")?.iter().any(is_linked) {
                     linked.push(string(edge, "pkg")?);
                 }
             }
@@ -110,6 +111,13 @@ impl Graph {
         }
         None
     }
+}
+
+/// Whether a line of a manifest is for WebAssembly alone, which nothing here is built for.
+fn is_browser(kind: &Value) -> bool {
+    let target = kind.get("target").and_then(Value::as_str).unwrap_or_default();
+    let conditions = ["target_arch = \"wasm32\"", "target_os = \"emscripten\""];
+    conditions.iter().any(|condition| target.replace(&format!("not({condition})"), "").contains(condition))
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> Fallible<&'a Vec<Value>> {
