@@ -50,6 +50,9 @@ pub const I8_UNITS_MAX: u32 = 32_768;
 /// Candidates of a query that `select` has room for, at most.
 pub const CAPACITY_MAX: u32 = 8_192;
 
+/// Tiles of a scan, at most: `count.div_ceil(row_tile) * query_count.div_ceil(query_tile)` has to stay below 2^32.
+pub const TILES_MAX: u64 = u32::MAX as u64;
+
 /// Every program.
 pub static PROGRAMS: &[Program] = &[
     Program { name: "scan_few", source: SCAN_FEW, ptx: include_str!("cuda/ptx/scan_few.ptx") },
