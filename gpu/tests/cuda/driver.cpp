@@ -318,6 +318,8 @@ EXPORTED int cuModuleGetFunction(void** function, void* module, const char* name
 EXPORTED int cuFuncSetAttribute(void* function, int which, int value) {
   READY
   auto* known = static_cast<Function*>(function);
+  // The share of shared memory, in percent.
+  if (found.count(known) != 0 && which == 9) return value >= -1 && value <= 100 ? SUCCESS : INVALID_VALUE;
   // A card of this generation has 227 KiB.
   if (found.count(known) == 0 || which != 8 || value < 0 || value > 232448) return INVALID_VALUE;
   known->shared_most = value;

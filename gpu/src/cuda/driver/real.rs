@@ -22,6 +22,9 @@ const GENERATION: (i32, i32) = (8, 0);
 /// Room for what the driver says of a program that it cannot compile.
 const LOG_BYTES: usize = 4096;
 
+/// The share of a multiprocessor's fast memory that entries ask for, in percent: all that can be shared.
+const MOST_SHARED: c_int = 100;
+
 /// There is not so much memory.
 const NO_MEMORY: c_uint = 2;
 
@@ -242,12 +245,18 @@ impl Card {
         let (mut function, mut blocks) = (null_mut(), 0);
         let (threads, shared) = (entry.threads as c_int, entry.shared_bytes);
         use sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES as SHARED;
+        use sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT as SHARE;
         self.ask(entry.name, |functions| {
             // SAFETY: a place for a handle, a module that was loaded, a name that ends in a zero.
             unsafe { (functions.function)(&raw mut function, module, name.as_ptr()) }
         })?;
         // SAFETY: the function was found just now.
         self.ask(entry.name, |functions| unsafe { (functions.set_attribute)(function, SHARED, shared as c_int) })?;
+        if shared > 0 {
+            // Else the card may leave so much to its nearest cache that the blocks of an entry do not fit side by side.
+            // SAFETY: as above.
+            self.ask(entry.name, |functions| unsafe { (functions.set_attribute)(function, SHARE, MOST_SHARED) })?;
+        }
         self.ask(entry.name, |functions| {
             // SAFETY: a place for a number, and the function.
             unsafe { (functions.occupancy)(&raw mut blocks, function, threads, shared as usize) }
