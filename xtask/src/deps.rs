@@ -53,6 +53,13 @@ static RULES: &[Rule] = &[
         refused: ASYNC,
     },
     Rule {
+        name: "elanus-index-py",
+        ours: &["elanus-index", "elanus-kernels"],
+        ours_in_tests: &[],
+        required: Some(&["pyo3", "rayon"]),
+        refused: ASYNC,
+    },
+    Rule {
         name: "elanus-segment",
         ours: &["elanus-index", "elanus-kernels"],
         ours_in_tests: &["elanus-datasets"],

@@ -35,6 +35,7 @@ const UNSAFE_PATHS: &[&str] = &[
     "gpu/src/bin/ptx.rs",
     "gpu/src/cuda",
     "gpu/tests/",
+    "index-py/src/buffers",
     "index/src/graph",
     "index/src/hnsw",
     "index/src/scratch",
