@@ -25,12 +25,7 @@ pub(crate) struct Data {
 
 impl Data {
     pub(crate) fn load(args: &Args) -> Result<Self, DatasetError> {
-        let mut set = match (&args.dataset, &args.base, &args.queries) {
-            (Some(name), _, _) => elanus_datasets::load(name)?,
-            (None, Some(base), Some(queries)) => Set::from_files(args.metric, base, queries, args.truth.as_deref())?,
-            (None, _, _) => unreachable!("the command line asks for a data set or for both files"),
-        };
-        set.ensure_truth(args.k, args.truth_cache.as_deref())?;
+        let set = args.source.load(args.k)?;
         let rounded = match args.element {
             ElementType::F16 => Some(Rounded::F16(round(&set.base), round(&set.queries))),
             ElementType::Bf16 => Some(Rounded::Bf16(round(&set.base), round(&set.queries))),

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod compare;
 mod data;
 mod export;
 mod measure;
@@ -17,7 +18,12 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    match run::run(&args::Args::parse()) {
+    let args = args::Args::parse();
+    let result = match &args.command {
+        Some(args::Command::Compare(args)) => compare::compare(args),
+        None => run::run(&args),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprint!("elanus-bench: {error}");

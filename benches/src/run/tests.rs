@@ -44,6 +44,8 @@ fn exports_are_read_back() {
     std::fs::create_dir_all(&folder).unwrap();
     run(&arguments(&["--export", folder.to_str().unwrap()])).unwrap();
     let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let head: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file("set.json")).unwrap()).unwrap();
+    assert_eq!((&head["name"], &head["metric"]), (&"synthetic-1500x8".into(), &"L2".into()));
     let (base, queries, truth) = (file("base.fbin"), file("queries.fbin"), file("truth.ibin"));
     let words = ["elanus-bench", "--base", &base, "--queries", &queries, "--truth", &truth];
     let data = Data::load(&Args::try_parse_from(words).unwrap()).unwrap();

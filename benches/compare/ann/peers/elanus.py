@@ -1,0 +1,92 @@
+"""Elanus, through the module of index-py."""
+
+import importlib.machinery
+import importlib.util
+import os
+
+import numpy
+
+from peers.interface import Interface, efs
+
+
+def module():
+    """The module, from the file that ELANUS_INDEX_MODULE names or from where Python looks."""
+    path = os.environ.get("ELANUS_INDEX_MODULE")
+    if not path:
+        import elanus_index
+
+        return elanus_index
+    loader = importlib.machinery.ExtensionFileLoader("elanus_index", path)
+    loaded = importlib.util.module_from_spec(importlib.util.spec_from_loader("elanus_index", loader))
+    loader.exec_module(loaded)
+    return loaded
+
+
+def parse(text):
+    """Reads `KIND:name=value,name=value:name=value,value`: an index type, its build parameters and a search parameter
+    with the values to try."""
+    kind, _, rest = text.partition(":")
+    build, _, sweep = rest.partition(":")
+    params = dict(pair.split("=", 1) for pair in build.split(",") if pair)
+    name, _, values = sweep.partition("=")
+    wanted = {"kind": kind, "params": params}
+    if sweep:
+        wanted["sweep"] = {"name": name, "values": values.split(",")}
+    return text, wanted
+
+
+class Peer(Interface):
+    PACKAGE = None
+
+    @classmethod
+    def variants(cls, rows, dim, metric):
+        return {
+            "HNSW M=16": {"kind": "HNSW", "params": {"M": "16", "efConstruction": "200"}},
+            "HNSW M=32": {"kind": "HNSW", "params": {"M": "32", "efConstruction": "400"}},
+        }
+
+    @classmethod
+    def sweep(cls, build, k, rows):
+        if "sweep" in build:
+            name, values = build["sweep"]["name"], build["sweep"]["values"]
+            if name == "ef":
+                values = [value for value in values if int(value) >= k]
+            return [{name: value} for value in values]
+        return [{"ef": str(ef)} for ef in efs(k)] if build["kind"] in ("HNSW", "AUTOINDEX") else [{}]
+
+    def load(self, threads):
+        self.module = module()
+        return getattr(self.module, "__version__", "of this tree")
+
+    def build(self, rows, metric, build, threads, folder):
+        self.index = self.module.build(build["kind"], rows, metric, build["params"], threads)
+
+    def one(self, setting, k):
+        index, params = self.index, self.index.params(setting)
+        ids, keys = numpy.empty(k, numpy.uint32), numpy.empty(k, numpy.float32)
+
+        def search(query):
+            index.search(query, k, params, 1, ids, keys)
+            return ids.copy()
+
+        return search
+
+    def batch(self, setting, k, threads):
+        index, params = self.index, self.index.params(setting)
+
+        def run(queries):
+            ids = numpy.empty((len(queries), k), numpy.uint32)
+            keys = numpy.empty((len(queries), k), numpy.float32)
+            index.search(queries, k, params, threads, ids, keys)
+            return ids
+
+        return run
+
+    def batch_ids(self, raw, k):
+        return raw.astype(numpy.int64)
+
+    def memory_bytes(self):
+        return self.index.memory_bytes()
+
+    def describe(self):
+        return self.index.describe()
