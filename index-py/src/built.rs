@@ -6,7 +6,9 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use elanus_index::{Blob, BuildCx, Cancel, Index, IndexFactory, KeyRange, ParamSet, Search, Spec, Stage, no_progress};
+use elanus_index::{
+    Blob, BuildCx, Cancel, Index, IndexFactory, KeyRange, OpenCx, ParamSet, Search, Spec, Stage, no_progress,
+};
 use elanus_kernels::{ElementType, Metric, Neighbor, Rows, TopK, Vector};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -15,7 +17,7 @@ pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 /// Queries that a thread takes at once. Fewer would have threads wait for each other, more would leave some without work
 /// at the end.
-const QUERIES_AT_ONCE: usize = 8;
+const QUERIES_AT_ONCE: usize = 32;
 
 /// More threads than any machine at hand has processors.
 const MAX_THREADS: usize = 1024;
@@ -47,7 +49,7 @@ pub(crate) struct Batch<'a> {
 #[derive(Default)]
 struct Seat {
     scratch: elanus_index::Scratch,
-    nearest: Option<TopK>,
+    nearest: Vec<TopK>,
     sorted: Vec<Neighbor>,
 }
 
@@ -73,7 +75,7 @@ impl Built {
             _ => Some(pool(threads)?),
         };
         let cancel = Cancel::new();
-        let cx = BuildCx { pool: pool.as_ref(), seed, cancel: &cancel, progress: &no_progress };
+        let cx = BuildCx { pool: pool.as_ref(), seed, cancel: &cancel, progress: &no_progress, device: None };
         let index = spec.factory().build(spec, Rows::new(&rows, spec.dim())?.into(), None, &cx)?;
         Ok(Self::new(index, rows, spec.dim()))
     }
@@ -82,7 +84,7 @@ impl Built {
     pub(crate) fn open(spec: &Spec, rows: Vec<f32>, path: &Path) -> Result<Self, Failure> {
         #[allow(clippy::disallowed_methods, reason = "the file that the caller of a module names, outside any storage")]
         let bytes = fs::read(path)?;
-        let index = spec.factory().open(Blob::from_vec(bytes), spec)?;
+        let index = spec.factory().open(Blob::from_vec(bytes), spec, &OpenCx::default())?;
         let row_count = Rows::new(&rows, spec.dim())?.len();
         if index.len() != row_count {
             return Err(format!("{row_count} rows given to an index built over {}", index.len()).into());
@@ -136,46 +138,55 @@ impl Built {
         }
         let cancel = Cancel::new();
         let search = Search { k, params, filter: None, range: KeyRange::ALL, cancel: &cancel };
-        if threads == 1 || queries.len() == dim {
-            return self.seated(|seat| {
-                let mut each = queries.chunks(dim).zip(ids.chunks_mut(k)).zip(keys.chunks_mut(k));
-                each.try_for_each(|((query, ids), keys)| self.one(query, &search, seat, ids, keys))
-            });
-        }
         let blocks = queries.chunks(QUERIES_AT_ONCE * dim);
         let targets = ids.chunks_mut(QUERIES_AT_ONCE * k).zip(keys.chunks_mut(QUERIES_AT_ONCE * k));
-        let blocks = Mutex::new(blocks.zip(targets));
+        let mut blocks = blocks.zip(targets);
+        if threads == 1 || queries.len() == dim {
+            return self.seated(|seat| {
+                blocks.try_for_each(|(queries, (ids, keys))| self.block(queries, &search, seat, ids, keys))
+            });
+        }
+        let blocks = Mutex::new(blocks);
         let work = |seat: &mut Seat| -> Result<(), Failure> {
             loop {
                 let Some((queries, (ids, keys))) = locked(&blocks).next() else { return Ok(()) };
-                for ((query, ids), keys) in queries.chunks(dim).zip(ids.chunks_mut(k)).zip(keys.chunks_mut(k)) {
-                    self.one(query, &search, seat, ids, keys)?;
-                }
+                self.block(queries, &search, seat, ids, keys)?;
             }
         };
         let pool = self.pool_of(threads)?;
         pool.broadcast(|_| self.seated(work)).into_iter().collect()
     }
 
-    fn one(
+    /// Searches for some queries together, as many as there are places.
+    fn block(
         &self,
-        query: &[f32],
+        queries: &[f32],
         search: &Search<'_>,
         seat: &mut Seat,
         ids: &mut [u32],
         keys: &mut [f32],
     ) -> Result<(), Failure> {
-        let nearest = seat.nearest.get_or_insert_with(|| TopK::new(search.k));
+        let (rows, queries) = (Rows::new(&self.rows, self.dim)?.into(), Rows::new(queries, self.dim)?);
         // Also where the last search asked for another number, or ended with an error half way.
-        nearest.reset(search.k);
-        let rows = Rows::new(&self.rows, self.dim)?.into();
-        self.index.search(rows, Vector::F32(query), search, &mut seat.scratch, nearest)?;
-        seat.sorted.clear();
-        nearest.drain_sorted(&mut seat.sorted);
+        seat.nearest.iter_mut().for_each(|one| one.reset(search.k));
+        if seat.nearest.len() < queries.len() {
+            seat.nearest.resize_with(queries.len(), || TopK::new(search.k));
+        }
+        let nearest = &mut seat.nearest[..queries.len()];
+        if queries.len() == 1 {
+            self.index.search(rows, Vector::F32(queries.row(0)), search, &mut seat.scratch, &mut nearest[0])?;
+        } else {
+            self.index.search_many(rows, queries.into(), search, &mut seat.scratch, nearest)?;
+        }
         ids.fill(NO_ROW);
         keys.fill(f32::INFINITY);
-        for ((id, key), found) in ids.iter_mut().zip(keys).zip(&seat.sorted) {
-            (*id, *key) = (found.id, found.key);
+        let targets = ids.chunks_mut(search.k).zip(keys.chunks_mut(search.k));
+        for (nearest, (ids, keys)) in nearest.iter_mut().zip(targets) {
+            seat.sorted.clear();
+            nearest.drain_sorted(&mut seat.sorted);
+            for ((id, key), found) in ids.iter_mut().zip(keys).zip(&seat.sorted) {
+                (*id, *key) = (found.id, found.key);
+            }
         }
         Ok(())
     }
