@@ -13,10 +13,13 @@
 //!
 //! Keys are computed as the CPU computes them, sums of differences for L2 and of products else, so that what a program
 //! finds needs no second look: over bytes and bits answers are equal, over floating point equal up to the order of a
-//! sum.
+//! sum. Over codes the sums are exact and each operation on them is rounded by itself, so that keys have the CPU's bits;
+//! cosines over scalar codes may differ by the rounding of the device's division.
 //!
 //! Beside the budget for corpora, what batches leave to the next takes up to about 100 MiB of the device's memory.
+mod asked;
 mod batch;
+mod codes;
 mod device;
 mod held;
 mod programs;
@@ -36,8 +39,10 @@ use elanus_kernels::{AnyRows, ElementType, Metric, TopK};
 use elanus_shaders::wgsl::{Program, TILE, Variant};
 use parking_lot::Mutex;
 
+use self::asked::Asked;
 use self::batch::{Batch, ROOM, ROUND_K};
-use self::held::{Held, Layout, Memory};
+use self::codes::Shape;
+use self::held::{Form, Held, Layout, Memory};
 use self::programs::Programs;
 use self::steps::{CANDIDATE_BYTES, Numbers, Scratch, Shared, Steps};
 use crate::passes::{Pass, Task};
@@ -215,6 +220,15 @@ impl Wgpu {
     fn batch_size(&self, each: u64) -> usize {
         let most = u64::from(self.shared.groups) * u64::from(TILE);
         (BATCH_BYTES / each.max(1)).clamp(1, most) as usize
+    }
+
+    /// Queries over codes of a batch.
+    fn code_batch_size(&self, shape: &Shape) -> usize {
+        let each = Steps::candidate_bytes(1).max(asked::query_bytes(shape) as u64);
+        let few = shape.codes.few().last().copied().unwrap_or(1);
+        // Groups of queries lie along an axis of the grid, and tables of queries in fours.
+        let most = u64::from(self.shared.groups) * u64::from(few);
+        self.batch_size(each).min(most as usize).next_multiple_of(4)
     }
 
     /// Runs a batch's work; what a failed one leaves is given up.

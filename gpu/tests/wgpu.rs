@@ -76,7 +76,14 @@ fn answers_are_the_cpus_without_subgroups() {
 
 #[test]
 fn answers_are_the_cpus_without_packed_products() {
-    let only = ["L2 over i8 vectors", "IP over u8 vectors", "COSINE over u4 vectors"];
+    let only = [
+        "L2 over i8 vectors",
+        "IP over u8 vectors",
+        "COSINE over u4 vectors",
+        "L2 over scalar codes of 8 bits",
+        "IP over scalar codes of 6 bits",
+        "COSINE over scalar codes of 4 bits",
+    ];
     suite(&Options { packed_dot: false, ..Options::default() }, &some(), Some(&only));
 }
 
@@ -93,6 +100,11 @@ fn answers_are_the_cpus_in_small_parts() {
         "IP over u4 vectors",
         "HAMMING over binary vectors",
         "JACCARD over binary vectors",
+        "L2 over scalar codes of 8 bits",
+        "IP over scalar codes of 6 bits",
+        "COSINE over scalar codes of 4 bits",
+        "L2 over 4-bit product codes",
+        "IP over RaBitQ codes",
     ];
     suite(&options, &some(), Some(&only));
 }

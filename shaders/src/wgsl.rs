@@ -1,6 +1,7 @@
 //! The programs for every maker's cards, as text in WGSL.
 //!
-//! A program is composed of small parts: what all share, the arithmetic of an element type, and the program itself.
+//! A program is composed of small parts: what all share, the arithmetic of an element type or of codes, and the program
+//! itself.
 //! What differs otherwise (the metric, the size of a team) is a constant that is set when a pipeline is made.
 //!
 //! ```
@@ -28,6 +29,16 @@ pub const FEW: &[u32] = &[1, 4, 8];
 /// Bytes of a group of four words, which rows and queries are padded to.
 pub const GROUP_BYTES: usize = 16;
 
+/// Rows of codes that lie side by side, word by word: word `w` of row `r` is number
+/// `r / CODE_LANES * CODE_LANES * row_words + CODE_LANES * w + r % CODE_LANES`. The factors of a row follow its codes.
+pub const CODE_LANES: usize = 16;
+
+/// Places that a workgroup of [`Program::Codes`] covers.
+pub const CODE_PLACES: u32 = 1024;
+
+/// Words of what a key over codes needs of a query beside the sum over the codes.
+pub const HEAD_WORDS: usize = 12;
+
 /// What a program does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Program {
@@ -43,6 +54,44 @@ pub enum Program {
     Select,
     /// Computes what keys need of each row alone.
     Squares,
+    /// Offers rows of codes to so many queries at most, one of [`Codes::few`]: reads each row once. It knows nothing of
+    /// elements.
+    Codes(Codes, u32),
+}
+
+/// Codes, and how queries for them lie; the heads of queries are described in the texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Codes {
+    /// Scalar codes of eight bits, four in a word; a word of a query has four signed bytes.
+    Sq8,
+    /// Scalar codes of six bits, sixteen in three words: two of the lower four bits, as [`Codes::Sq4`] has them, then
+    /// one of the upper two, those of four components in each field of two bits. Queries as for [`Codes::Sq8`].
+    Sq6,
+    /// Scalar codes of four bits, eight in a word: the first four in the lower halves of its bytes. Queries as for
+    /// [`Codes::Sq8`].
+    Sq4,
+    /// Product codes of four bits, eight in a word as in [`Codes::Sq4`]. Four queries lie together: for each code, in
+    /// the order from the lowest bits of a word, sixteen words with a byte of each query's table.
+    Pq4,
+    /// Signs, 32 in a word. For each word a query has as many words as planes, that of the lowest bits first.
+    RaBitQ,
+}
+
+/// Every kind of codes.
+pub const CODES: &[Codes] = &[Codes::Sq8, Codes::Sq6, Codes::Sq4, Codes::Pq4, Codes::RaBitQ];
+
+impl Codes {
+    /// Numbers of queries that [`Program::Codes`] is written for.
+    pub const fn few(self) -> &'static [u32] {
+        match self {
+            Self::Sq8 | Self::Sq6 | Self::Sq4 | Self::RaBitQ => FEW,
+            Self::Pq4 => &[4, 8],
+        }
+    }
+
+    const fn is_scalar(self) -> bool {
+        matches!(self, Self::Sq8 | Self::Sq6 | Self::Sq4)
+    }
 }
 
 /// The type of a row's components.
@@ -92,7 +141,7 @@ impl Program {
     /// The compute entry point.
     pub const fn entry_point(self) -> &'static str {
         match self {
-            Self::Few(_) | Self::Tile | Self::Keys => "scan",
+            Self::Few(_) | Self::Tile | Self::Keys | Self::Codes(..) => "scan",
             Self::Nearest => "assign",
             Self::Select => "smallest",
             Self::Squares => "squares",
@@ -101,7 +150,7 @@ impl Program {
 
     /// Whether the metric is one of its constants, by the name `METRIC`.
     pub const fn has_metric(self) -> bool {
-        !matches!(self, Self::Select)
+        !matches!(self, Self::Select | Self::Codes(..))
     }
 
     /// Whether the size of a team is one of its constants, by the name `TEAM`.
@@ -109,8 +158,18 @@ impl Program {
         matches!(self, Self::Few(_))
     }
 
+    /// Whether the number of a query's planes is one of its constants, by the name `QUERY_WORDS`.
+    pub const fn has_planes(self) -> bool {
+        matches!(self, Self::Codes(Codes::RaBitQ, _))
+    }
+
+    /// Whether it depends on an element type.
+    pub const fn has_element(self) -> bool {
+        !matches!(self, Self::Select | Self::Codes(..))
+    }
+
     const fn uses_rows(self) -> bool {
-        !matches!(self, Self::Select | Self::Squares)
+        !matches!(self, Self::Select | Self::Squares | Self::Codes(..))
     }
 
     const fn uses_tiles(self) -> bool {
@@ -135,8 +194,11 @@ pub fn source(program: Program, element: Element, variant: Variant) -> String {
         text.push('\n');
         text.push_str(part);
     };
-    if program != Program::Select {
+    if program.has_element() {
         arithmetic(element, variant, &mut add);
+    }
+    if program.uses_rows() || matches!(program, Program::Codes(..)) {
+        add(include_str!("wgsl/part/places.wgsl"));
     }
     if program.uses_rows() {
         add(include_str!("wgsl/part/rows.wgsl"));
@@ -144,7 +206,7 @@ pub fn source(program: Program, element: Element, variant: Variant) -> String {
     if program.uses_tiles() {
         add(include_str!("wgsl/part/tile.wgsl"));
     }
-    if matches!(program, Program::Few(_) | Program::Tile | Program::Select) {
+    if matches!(program, Program::Few(_) | Program::Tile | Program::Select | Program::Codes(..)) {
         add(include_str!("wgsl/part/candidates.wgsl"));
     }
     match program {
@@ -169,8 +231,39 @@ pub fn source(program: Program, element: Element, variant: Variant) -> String {
         Program::Nearest => add(include_str!("wgsl/program/nearest.wgsl")),
         Program::Select => add(include_str!("wgsl/program/select.wgsl")),
         Program::Squares => add(include_str!("wgsl/program/squares.wgsl")),
+        Program::Codes(codes, queries) => {
+            add(&format!("const QUERIES: u32 = {queries}u;\n"));
+            add(include_str!("wgsl/part/offer_candidates.wgsl"));
+            code_arithmetic(codes, variant, &mut add);
+            add(include_str!("wgsl/program/codes.wgsl"));
+        }
     }
     text
+}
+
+/// The parts that say how codes and queries are read, and how sums and keys come of them.
+fn code_arithmetic(codes: Codes, variant: Variant, add: &mut dyn FnMut(&str)) {
+    add(include_str!("wgsl/part/codes.wgsl"));
+    if codes.is_scalar() {
+        add(if variant.packed_dot {
+            include_str!("wgsl/element/i8_packed.wgsl")
+        } else {
+            include_str!("wgsl/element/i8_plain.wgsl")
+        });
+        add(include_str!("wgsl/codes/sq.wgsl"));
+    }
+    add(match codes {
+        Codes::Sq8 => include_str!("wgsl/codes/sq8.wgsl"),
+        Codes::Sq6 => include_str!("wgsl/codes/sq6.wgsl"),
+        Codes::Sq4 => include_str!("wgsl/codes/sq4.wgsl"),
+        Codes::Pq4 => include_str!("wgsl/codes/pq4.wgsl"),
+        Codes::RaBitQ => include_str!("wgsl/codes/rabitq.wgsl"),
+    });
+    add(if codes == Codes::Pq4 {
+        include_str!("wgsl/codes/sums_tables.wgsl")
+    } else {
+        include_str!("wgsl/codes/sums_products.wgsl")
+    });
 }
 
 /// The parts that say how components are read, and how sums and keys come of them.
@@ -215,6 +308,14 @@ pub fn instances() -> Vec<Instance> {
                 let variants = packed.iter().map(|&packed_dot| Variant { subgroups, packed_dot });
                 all.extend(variants.map(|variant| Instance { program, element, variant }));
             }
+        }
+    }
+    for &codes in CODES {
+        let packed = if codes.is_scalar() { &[false, true][..] } else { &[false] };
+        for &queries in codes.few() {
+            let variants = packed.iter().map(|&packed_dot| Variant { subgroups: false, packed_dot });
+            let program = Program::Codes(codes, queries);
+            all.extend(variants.map(|variant| Instance { program, element: Element::F32, variant }));
         }
     }
     all

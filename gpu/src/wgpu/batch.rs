@@ -39,11 +39,14 @@ impl<'a> Batch<'a> {
 
     fn program(&self) -> Program {
         let queries = self.steps.common.queries;
+        let enough = |few: &[u32]| few.iter().copied().find(|few| *few >= queries).or(few.last().copied()).unwrap_or(1);
+        if let Some((codes, _)) = self.steps.codes {
+            return Program::Codes(codes, enough(codes.few()));
+        }
         if queries > FEW_QUERIES {
             return Program::Tile;
         }
-        let enough = FEW.iter().copied().find(|few| *few >= queries);
-        Program::Few(enough.or(FEW.last().copied()).unwrap_or(1))
+        Program::Few(enough(FEW))
     }
 
     fn staged_bytes(&self) -> (u64, u64) {

@@ -9,14 +9,15 @@ use elanus_kernels::backend::{BackendError, CorpusKind, Resident};
 use elanus_kernels::{AnyRows, Bf16, Binary, ElementType, F16, U4};
 use elanus_shaders::wgsl::{Element, GROUP_BYTES, INVOCATIONS, Program};
 
+use super::codes::Shape;
 use super::steps::{Numbers, Shared, entries};
 use crate::pool::Slot;
 
 /// Bytes that are copied into one staging buffer.
-const PIECE_BYTES: usize = 4 << 20;
+pub(super) const PIECE_BYTES: usize = 4 << 20;
 
 /// Bytes on their way before the device is waited for, so that staging buffers do not pile up.
-const UNDERWAY_BYTES: usize = 32 << 20;
+pub(super) const UNDERWAY_BYTES: usize = 32 << 20;
 
 /// Bytes of the longest row over bytes whose sums fit 32 bits.
 const INTEGER_ROW_BYTES: usize = 1 << 16;
@@ -66,7 +67,7 @@ impl Layout {
 pub(super) struct Part {
     pub(super) first: u32,
     pub(super) rows: u32,
-    /// The rows and their sides.
+    /// The rows and their sides, or the codes.
     pub(super) group: BindGroup,
 }
 
@@ -76,16 +77,38 @@ pub(super) struct Memory {
     pub(super) parts: Vec<Part>,
 }
 
+/// What a corpus is to the programs.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Form {
+    /// Vectors.
+    Rows(Element),
+    /// Codes.
+    Codes(Shape),
+}
+
 /// The handle of a corpus.
 #[derive(Debug)]
 pub(super) struct Held {
     /// The number of the backend that made it.
     pub(super) owner: u64,
     pub(super) kind: CorpusKind,
-    pub(super) element: Element,
+    pub(super) form: Form,
     pub(super) dim: usize,
     pub(super) len: usize,
     pub(super) slot: Arc<Slot<Memory>>,
+}
+
+impl Held {
+    /// The element type.
+    ///
+    /// # Errors
+    /// When it is codes.
+    pub(super) fn element(&self) -> Result<Element, BackendError> {
+        match self.form {
+            Form::Rows(element) => Ok(element),
+            Form::Codes(_) => Err(BackendError::Kind { corpus: self.kind, queries: "vectors" }),
+        }
+    }
 }
 
 impl Resident for Held {

@@ -11,10 +11,11 @@ use elanus_kernels::{ElementType, Metric};
 use elanus_shaders::wgsl::{Element, Instance, Program, Variant, source};
 use parking_lot::Mutex;
 
+use super::codes;
 use super::device::Device;
 
-/// What there are programs for: the kind of a corpus, and the arithmetic over it. Another kind is a line here and an
-/// element of the shaders.
+/// What there are programs for: the kind of a corpus of vectors, and the arithmetic over it. Another kind is a line here
+/// and an element of the shaders; codes are beside it.
 const KINDS: &[(CorpusKind, Element, &[Metric])] = &[
     (CorpusKind::Rows(ElementType::F32), Element::F32, DENSE),
     (CorpusKind::Rows(ElementType::F16), Element::F16, DENSE),
@@ -37,7 +38,9 @@ const BITS: &[Metric] = &[
 /// Every pair that there is a program for, without the kinds that `without` names.
 pub(super) fn cells(without: &[CorpusKind]) -> Vec<(CorpusKind, Metric)> {
     let kinds = KINDS.iter().filter(|(kind, ..)| !without.contains(kind));
-    kinds.flat_map(|(kind, _, metrics)| metrics.iter().map(|metric| (*kind, *metric))).collect()
+    let rows = kinds.flat_map(|(kind, _, metrics)| metrics.iter().map(|metric| (*kind, *metric)));
+    let codes = codes::KINDS.iter().flat_map(|(kind, _)| DENSE.iter().map(|metric| (*kind, *metric)));
+    rows.chain(codes).collect()
 }
 
 /// The arithmetic over a kind of corpus.
@@ -78,6 +81,8 @@ pub(super) struct Key {
     pub(super) metric: Metric,
     /// Invocations that share a row, where the program has teams.
     pub(super) team: u32,
+    /// Bits of a query's components, where they lie in planes.
+    pub(super) planes: u32,
 }
 
 /// The layouts, and what was made so far.
@@ -85,7 +90,7 @@ pub(super) struct Key {
 pub(super) struct Programs {
     /// What belongs to a batch of queries: see the texts for the numbers.
     pub(super) batch: BindGroupLayout,
-    /// What belongs to a part of a corpus: its rows and their sides.
+    /// What belongs to a part of a corpus: its rows and their sides, or its codes.
     pub(super) part: BindGroupLayout,
     /// What computes sides.
     pub(super) squares: BindGroupLayout,
@@ -129,6 +134,7 @@ impl Programs {
         let mut constants = Vec::new();
         constants.extend(key.program.has_metric().then_some(("METRIC", f64::from(number(key.metric)))));
         constants.extend(key.program.has_team().then_some(("TEAM", f64::from(key.team))));
+        constants.extend(key.program.has_planes().then_some(("QUERY_WORDS", f64::from(key.planes))));
         let layout = if key.program == Program::Squares { &self.preparing } else { &self.searching };
         device.inner.create_compute_pipeline(&ComputePipelineDescriptor {
             label: None,
@@ -150,7 +156,8 @@ fn module(device: &Device, instance: Instance) -> ShaderModule {
     let descriptor = ShaderModuleDescriptor { label: None, source: ShaderSource::Wgsl(text.into()) };
     let checks = ShaderRuntimeChecks { force_loop_bounding: false, ..ShaderRuntimeChecks::checked() };
     // SAFETY: all checks stay but the one that ends loops, and every loop of our texts ends: its counter moves towards
-    // a bound that does not change, by a step that is at least 1 (a team has at least one invocation).
+    // a bound that does not change, by a step that is at least 1 (a team has at least one invocation, and a tile of
+    // codes' queries has room for a group of each: 2,048 words for eight times eight words, or for twice 128).
     unsafe { device.inner.create_shader_module_trusted(descriptor, checks) }
 }
 

@@ -9,18 +9,25 @@ impl Backend for Wgpu {
     fn upload(&self, base: Corpus<'_>) -> Result<Arc<dyn Resident>, BackendError> {
         let (kind, len) = (base.kind(), base.len());
         let cell = self.caps.cells.iter().find(|(one, _)| *one == kind);
-        let (Some(&(_, metric)), Corpus::Rows(rows), Some(element)) = (cell, base, programs::element(kind)) else {
-            return Err(BackendError::Unsupported { kind, metric: Metric::L2 });
-        };
-        checks::supported(&self.caps, kind, metric)?;
+        let Some(&(_, metric)) = cell else { return Err(BackendError::Unsupported { kind, metric: Metric::L2 }) };
         if u32::try_from(len).is_err() {
             return Err(BackendError::Failed { reason: format!("ids of {len} rows pass 32 bits") });
         }
-        let layout = Layout::new(rows, element, self.shared.part_bytes)?;
-        let shared = &self.shared;
-        let slot = self.pool.insert(layout.bytes(len), || held::upload(shared, element, &layout, rows))?;
-        let (owner, dim) = (self.number, rows.dim());
-        Ok(Arc::new(Held { owner, kind, element, dim, len, slot }))
+        let (owner, shared) = (self.number, &self.shared);
+        let (form, dim, slot) = match (base, programs::element(kind)) {
+            (Corpus::Rows(rows), Some(element)) => {
+                let layout = Layout::new(rows, element, shared.part_bytes)?;
+                let slot = self.pool.insert(layout.bytes(len), || held::upload(shared, element, &layout, rows))?;
+                (Form::Rows(element), rows.dim(), slot)
+            }
+            (Corpus::Sq { .. } | Corpus::Pq4(_) | Corpus::RaBitQ { .. }, _) => {
+                let shape = Shape::new(base)?;
+                let slot = self.pool.insert(shape.bytes(len), || codes::upload(shared, &shape, base))?;
+                (Form::Codes(shape), 0, slot)
+            }
+            (Corpus::Rows(_), None) => return Err(BackendError::Unsupported { kind, metric }),
+        };
+        Ok(Arc::new(Held { owner, kind, form, dim, len, slot }))
     }
 
     fn scan(
@@ -32,9 +39,9 @@ impl Backend for Wgpu {
     ) -> Result<(), BackendError> {
         let held = self.held(base, find.metric)?;
         checks::scan(&checks::Shape::new(held, held.dim), queries, find, out)?;
-        let Queries::Rows(queries) = queries else {
-            return Err(BackendError::Kind { corpus: held.kind, queries: checks::name(queries) });
-        };
+        if let Form::Codes(shape) = &held.form {
+            asked::check(shape, held.kind, queries)?;
+        }
         let kept = find.keep.map_or(held.len, |keep| keep.count_ones());
         let k = out.iter().map(TopK::k).max().unwrap_or(0);
         if kept == 0 || k == 0 {
@@ -51,9 +58,6 @@ impl Backend for Wgpu {
             capacity: ROOM,
             round_k: ROUND_K,
         };
-        let layout = Layout::new(queries, held.element, self.shared.part_bytes)?;
-        let each = Steps::candidate_bytes(1).max(layout.stride() as u64);
-        let block = self.batch_size(each);
         // Selections are offered nothing until every batch has come back.
         let mut found: Vec<TopK> = out.iter().map(|out| TopK::new(out.k())).collect();
         self.with_scratch(|scratch| {
@@ -63,15 +67,7 @@ impl Backend for Wgpu {
                     Ok(())
                 })?;
             }
-            for first in (0..queries.len()).step_by(block) {
-                let range = first..queries.len().min(first + block);
-                let asked = (held.element, queries.slice(range.clone()), layout);
-                let parts = &memory.memory.parts;
-                let steps = Steps::new(&self.shared, scratch, parts, find.metric, asked)?;
-                let mut batch = Batch::new(steps, find.keep.is_some())?;
-                task.run(&mut batch, &mut found[range])?;
-            }
-            Ok(())
+            self.batches(scratch, (held, &memory.memory), queries, (find, &task), &mut found)
         })?;
         for (found, out) in found.into_iter().zip(out) {
             for one in found.into_sorted() {
@@ -95,11 +91,12 @@ impl Backend for Wgpu {
             return Ok(());
         }
         let memory = held.slot.get().ok_or(BackendError::Evicted)?;
-        let layout = Layout::new(rows, held.element, self.shared.part_bytes)?;
+        let element = held.element()?;
+        let layout = Layout::new(rows, element, self.shared.part_bytes)?;
         let block = self.batch_size(layout.stride() as u64);
         for first in (0..rows.len()).step_by(block) {
             let range = first..rows.len().min(first + block);
-            let asked = (held.element, rows.slice(range.clone()), layout);
+            let asked = (element, rows.slice(range.clone()), layout);
             let found = self.with_scratch(|scratch| {
                 let steps = Steps::new(&self.shared, scratch, &memory.memory.parts, metric, asked)?;
                 closest(steps, held.len as u32)
@@ -126,7 +123,8 @@ impl Backend for Wgpu {
             return Ok(());
         }
         let memory = held.slot.get().ok_or(BackendError::Evicted)?;
-        let layout = Layout::new(queries, held.element, self.shared.part_bytes)?;
+        let element = held.element()?;
+        let layout = Layout::new(queries, element, self.shared.part_bytes)?;
         // Square blocks would read least; queries come in blocks of up to so many, and rows as many as then fit.
         let block = self.batch_size(layout.stride() as u64).min(1024);
         for first in (0..queries.len()).step_by(block) {
@@ -136,7 +134,7 @@ impl Backend for Wgpu {
             for row in (0..held.len).step_by(columns) {
                 let count = columns.min(held.len - row);
                 let found = self.with_scratch(|scratch| {
-                    let asked = (held.element, some, layout);
+                    let asked = (element, some, layout);
                     let steps = Steps::new(&self.shared, scratch, &memory.memory.parts, metric, asked)?;
                     block_of_keys(steps, row as u32, count as u32)
                 })?;
@@ -150,6 +148,48 @@ impl Backend for Wgpu {
 
     fn measure(&self, clock: &dyn Fn() -> Duration) -> Result<Speed, BackendError> {
         speed::measure(self, clock)
+    }
+}
+
+impl Wgpu {
+    /// Runs a task for all queries, as many at a time as a batch has room for.
+    fn batches(
+        &self,
+        scratch: &mut Scratch,
+        (held, memory): (&Held, &Memory),
+        queries: Queries<'_>,
+        (find, task): (&Find<'_>, &Task),
+        found: &mut [TopK],
+    ) -> Result<(), BackendError> {
+        let (shared, parts) = (&self.shared, &memory.parts);
+        let run = |steps: Steps<'_>, found: &mut [TopK]| {
+            let mut batch = Batch::new(steps, find.keep.is_some())?;
+            task.run(&mut batch, found)
+        };
+        match (&held.form, queries) {
+            (Form::Rows(element), Queries::Rows(queries)) => {
+                let layout = Layout::new(queries, *element, shared.part_bytes)?;
+                let block = self.batch_size(Steps::candidate_bytes(1).max(layout.stride() as u64));
+                for first in (0..queries.len()).step_by(block) {
+                    let range = first..queries.len().min(first + block);
+                    let asked = (*element, queries.slice(range.clone()), layout);
+                    run(Steps::new(shared, scratch, parts, find.metric, asked)?, &mut found[range])?;
+                }
+            }
+            (Form::Codes(shape), _) => {
+                let (most, mut first) = (self.code_batch_size(shape), 0);
+                while first < queries.len() {
+                    let count = asked::alike(queries, first, most);
+                    let asked = Asked::new(shape, queries, first, count);
+                    run(Steps::of_codes(shared, scratch, parts, &asked)?, &mut found[first..first + count])?;
+                    first += count;
+                }
+            }
+            (Form::Rows(_), Queries::Sq(_) | Queries::Pq4(_) | Queries::RaBitQ(_)) => {
+                return Err(BackendError::Kind { corpus: held.kind, queries: checks::name(queries) });
+            }
+        }
+        Ok(())
     }
 }
 

@@ -8,8 +8,9 @@ use ::wgpu::{
 };
 use elanus_kernels::backend::BackendError;
 use elanus_kernels::{AnyRows, Metric};
-use elanus_shaders::wgsl::{CAPACITY, Element, INVOCATIONS, Program, TEAM_ROWS, TILE};
+use elanus_shaders::wgsl::{CAPACITY, CODE_PLACES, Codes, Element, INVOCATIONS, Program, TEAM_ROWS, TILE};
 
+use super::asked::Asked;
 use super::device::Device;
 use super::held::{self, Layout, Part};
 use super::programs::{Key, Programs, needs_sides};
@@ -51,12 +52,19 @@ impl Shared {
         metric: Option<Metric>,
         width: u32,
     ) -> Result<ComputePipeline, BackendError> {
+        if !program.has_element() {
+            return self.plain_pipeline(program, 1);
+        }
         // Where a program has no metric, one of its element's stands for all.
         let metric = metric.unwrap_or(if element == Element::Binary { Metric::Hamming } else { Metric::L2 });
-        let element = if program == Program::Select { Element::F32 } else { element };
-        let metric = if program == Program::Select { Metric::L2 } else { metric };
         let team = if program.has_team() { self.team(width) } else { 1 };
-        self.programs.pipeline(&self.device, Key { program, element, metric, team })
+        self.programs.pipeline(&self.device, Key { program, element, metric, team, planes: 1 })
+    }
+
+    /// The pipeline of a program that knows nothing of elements, for queries in so many planes.
+    fn plain_pipeline(&self, program: Program, planes: u32) -> Result<ComputePipeline, BackendError> {
+        let key = Key { program, element: Element::F32, metric: Metric::L2, team: 1, planes };
+        self.programs.pipeline(&self.device, key)
     }
 
     /// Invocations that share a row: a power of two.
@@ -88,6 +96,8 @@ pub(super) struct Numbers {
     pub(super) key_first: u32,
     pub(super) fresh: bool,
     pub(super) words: u32,
+    pub(super) row_words: u32,
+    pub(super) query_words: u32,
 }
 
 impl Numbers {
@@ -108,8 +118,8 @@ impl Numbers {
             self.key_first,
             u32::from(self.fresh),
             self.words,
-            0,
-            0,
+            self.row_words,
+            self.query_words,
             0,
         ]
     }
@@ -227,6 +237,8 @@ pub(super) struct Steps<'a> {
     pub(super) metric: Metric,
     /// What every dispatch is told: the queries and the width.
     pub(super) common: Numbers,
+    /// The codes that are searched, and the planes of queries, where it is not rows.
+    pub(super) codes: Option<(Codes, u32)>,
     steps: Vec<Step>,
 }
 
@@ -248,7 +260,7 @@ impl<'a> Steps<'a> {
         let words = layout.row_bytes.div_ceil(4) as u32;
         let (count, width) = (queries.len() as u32, layout.width);
         let common = Numbers { queries: count, width, words, stride: 1, ..Numbers::default() };
-        let mut steps = Self { shared, scratch, parts, element, metric, common, steps: Vec::new() };
+        let mut steps = Self { shared, scratch, parts, element, metric, common, codes: None, steps: Vec::new() };
         if needs_sides(element, metric) {
             let pipeline = shared.pipeline(Program::Squares, element, None, layout.width)?;
             let numbers = Numbers { places: common.queries, ..common };
@@ -258,13 +270,48 @@ impl<'a> Steps<'a> {
         Ok(steps)
     }
 
+    /// Brings queries for codes to the device.
+    pub(super) fn of_codes(
+        shared: &'a Arc<Shared>,
+        scratch: &'a mut Scratch,
+        parts: &'a [Part],
+        asked: &Asked,
+    ) -> Result<Self, BackendError> {
+        let device = &shared.device;
+        let (words, heads): (&[u8], &[u8]) = (bytemuck::cast_slice(&asked.words), bytemuck::cast_slice(&asked.heads));
+        device.guarded(|| {
+            let buffer = scratch.queries.at_least(device, words.len() as u64);
+            device.queue.write_buffer(&buffer, 0, words);
+            let buffer = scratch.query_sides.at_least(device, heads.len() as u64);
+            device.queue.write_buffer(&buffer, 0, heads);
+            Ok(())
+        })?;
+        let words = asked.shape.words() as u32;
+        let common = Numbers {
+            queries: asked.count as u32,
+            // A word of codes takes about as long as a group of four words of a vector.
+            width: words,
+            stride: 1,
+            words,
+            row_words: asked.shape.row_words() as u32,
+            query_words: asked.query_words as u32,
+            ..Numbers::default()
+        };
+        let codes = Some((asked.shape.codes, asked.planes));
+        let (element, metric) = (Element::F32, Metric::L2);
+        Ok(Self { shared, scratch, parts, element, metric, common, codes, steps: Vec::new() })
+    }
+
     pub(super) fn len(&self) -> usize {
         self.steps.len()
     }
 
     /// Dispatches a program over the rows of a pass, part by part.
     pub(super) fn offer(&mut self, program: Program, pass: &Pass, common: Numbers) -> Result<(), BackendError> {
-        let pipeline = self.shared.pipeline(program, self.element, Some(self.metric), common.width)?;
+        let pipeline = match self.codes {
+            Some((_, planes)) => self.shared.plain_pipeline(program, planes)?,
+            None => self.shared.pipeline(program, self.element, Some(self.metric), common.width)?,
+        };
         let mut fresh = true;
         for (at, part) in self.parts.iter().enumerate() {
             let (from, to) = places(pass, part);
@@ -309,7 +356,11 @@ impl<'a> Steps<'a> {
 
     /// Places that a workgroup covers.
     fn rows_of(&self, program: Program, width: u32) -> u32 {
-        if program.has_team() { INVOCATIONS / self.shared.team(width) * TEAM_ROWS } else { TILE }
+        match program {
+            Program::Few(_) => INVOCATIONS / self.shared.team(width) * TEAM_ROWS,
+            Program::Codes(..) => CODE_PLACES,
+            Program::Tile | Program::Keys | Program::Nearest | Program::Select | Program::Squares => TILE,
+        }
     }
 
     fn program_grid(&self, program: Program, places: u32, common: Numbers) -> [u32; 3] {
@@ -317,6 +368,11 @@ impl<'a> Steps<'a> {
         let queries = common.queries;
         match program {
             Program::Few(few) => self.shared.grid(u64::from(blocks), queries.div_ceil(few)),
+            Program::Codes(_, few) => {
+                // Groups of queries follow each other, so that codes are read again while they are in a cache.
+                let [x, y, z] = self.shared.grid(u64::from(blocks), queries.div_ceil(few));
+                [y, x, z]
+            }
             Program::Nearest => [queries.div_ceil(TILE), 1, 1],
             Program::Tile | Program::Keys | Program::Select | Program::Squares => {
                 self.shared.grid(u64::from(blocks), queries.div_ceil(TILE))

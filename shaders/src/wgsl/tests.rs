@@ -4,7 +4,10 @@ use naga::proc::Layouter;
 use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use naga::{AddressSpace, Expression, Literal, Module, ShaderStage};
 
-use super::{CAPACITY, Element, INVOCATIONS, Instance, Program, TILE, Variant, instances, source};
+use super::{
+    CAPACITY, CODE_LANES, CODE_PLACES, Codes, Element, HEAD_WORDS, INVOCATIONS, Instance, Program, TILE, Variant,
+    instances, source,
+};
 
 /// What WebGPU lets any device have: bytes of workgroup memory, buffers that a program binds.
 const WORKGROUP_BYTES_MAX: u32 = 16_384;
@@ -41,6 +44,7 @@ fn texts_are_valid_and_have_their_entry_point() {
         constants.sort_unstable();
         let (program, mut want) = (instance.program, Vec::new());
         want.extend(program.has_metric().then_some("METRIC"));
+        want.extend(program.has_planes().then_some("QUERY_WORDS"));
         want.extend(program.has_team().then_some("TEAM"));
         assert_eq!(constants, want, "{instance:?}");
     }
@@ -72,6 +76,12 @@ fn numbers_are_those_of_the_texts() {
     assert_eq!(constant(Program::Tile, "TILE"), Expression::Literal(Literal::U32(TILE)));
     assert_eq!(constant(Program::Few(4), "QUERIES"), Expression::Literal(Literal::U32(4)));
     assert_eq!(constant(Program::Select, "CAPACITY"), Expression::Literal(Literal::U32(CAPACITY)));
+    let scalar = Program::Codes(Codes::Sq8, 4);
+    assert_eq!(constant(scalar, "QUERIES"), Expression::Literal(Literal::U32(4)));
+    assert_eq!(constant(scalar, "LANES"), Expression::Literal(Literal::U32(CODE_LANES as u32)));
+    assert_eq!(constant(scalar, "HEAD_WORDS"), Expression::Literal(Literal::U32(HEAD_WORDS as u32)));
+    let text = source(scalar, Element::F32, Variant::default());
+    assert!(text.contains(&format!("* {CODE_PLACES}u + seat")), "places of a workgroup");
     let text = source(Program::Select, Element::F32, Variant::default());
     assert_eq!(text.matches(&format!("array<u32, {CAPACITY}>")).count(), 2, "selection sorts all candidates");
 }

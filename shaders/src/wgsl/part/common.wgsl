@@ -33,8 +33,13 @@ struct Params {
     key_first: u32,
     // Whether the nearest rows found before do not count.
     fresh: u32,
-    // Words of a row, without those that only fill a group.
+    // Words of a row, without those that only fill a group, or of its codes.
     words: u32,
+    // Words of a row of codes with its factors, and of a query for it.
+    row_words: u32,
+    query_words: u32,
+    // 0, of which the device's compiler does not know.
+    zero: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
