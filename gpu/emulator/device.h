@@ -22,6 +22,7 @@ typedef u32 SharedAddress;
 
 #define INLINE inline
 #define UNROLL
+#define ROLLED
 
 #define ENTRY(name, Args, threads, blocks)                                                                    \
   static void name(const Args& args);                                                                         \
@@ -61,6 +62,10 @@ INLINE double quotient(double a, double b) { return a / b; }
 INLINE float smaller(float a, float b) { return std::fmin(a, b); }
 INLINE u32 ones(u32 word) { return (u32)__builtin_popcount(word); }
 INLINE u32 leading_zeros(u64 word) { return word == 0 ? 64 : (u32)__builtin_clzll(word); }
+INLINE i32 dot_bytes(u32 unsigned_bytes, u32 signed_bytes, i32 sum) {
+  for (u32 p = 0; p < 32; p += 8) sum += (i32)(unsigned_bytes >> p & 255) * (i32)(signed char)(signed_bytes >> p);
+  return sum;
+}
 
 INLINE float float_of_half(u16 bits) {
   u32 sign = (u32)(bits >> 15) << 31, exponent = bits >> 10 & 31, fraction = bits & 1023;

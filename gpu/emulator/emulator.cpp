@@ -13,6 +13,7 @@
 #include "squares.cu"
 #include "select.cu"
 #include "rescore.cu"
+#include "codes.cu"
 
 #include <sys/mman.h>
 #include <unistd.h>

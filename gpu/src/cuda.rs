@@ -1,12 +1,13 @@
 //! NVIDIA cards, through the driver that is there at run time: nothing of CUDA is needed to build or to start.
 //!
-//! A corpus lies on the card row after row. A call takes one of a few lanes, each a stream with memory of its own; more
+//! Vectors lie on the card row after row, codes in tiles of 32 rows. A call takes one of a few lanes, each a stream with memory of its own; more
 //! calls wait. What a driver refuses is an error of the call alone; when the card is lost, every later call says so at
 //! once.
 mod args;
 mod backend;
 mod batch;
 mod blocks;
+mod codes;
 mod corpus;
 mod device;
 mod driver;

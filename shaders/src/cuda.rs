@@ -53,6 +53,9 @@ pub const CAPACITY_MAX: u32 = 8_192;
 /// Tiles of a scan, at most: `count.div_ceil(row_tile) * query_count.div_ceil(query_tile)` has to stay below 2^32.
 pub const TILES_MAX: u64 = u32::MAX as u64;
 
+/// Rows of a tile of codes: the programs `codes_*` read a chunk of sixteen bytes of each side by side.
+pub const CODES_TILE: usize = 32;
+
 /// Every program.
 pub static PROGRAMS: &[Program] = &[
     Program { name: "scan_few", source: SCAN_FEW, ptx: include_str!("cuda/ptx/scan_few.ptx") },
@@ -60,6 +63,7 @@ pub static PROGRAMS: &[Program] = &[
     Program { name: "select", source: SELECT, ptx: include_str!("cuda/ptx/select.ptx") },
     Program { name: "squares", source: SQUARES, ptx: include_str!("cuda/ptx/squares.ptx") },
     Program { name: "rescore", source: RESCORE, ptx: include_str!("cuda/ptx/rescore.ptx") },
+    Program { name: "codes", source: CODES, ptx: include_str!("cuda/ptx/codes.ptx") },
 ];
 
 const SCAN_FEW: &str = concat!(
@@ -101,6 +105,14 @@ const RESCORE: &str = concat!(
     include_str!("cuda/rescore.cu"),
 );
 
+const CODES: &str = concat!(
+    include_str!("cuda/device.cuh"),
+    include_str!("cuda/args.cuh"),
+    include_str!("cuda/keys.cuh"),
+    include_str!("cuda/codes.cuh"),
+    include_str!("cuda/codes.cu"),
+);
+
 /// Every entry point.
 pub static ENTRIES: &[Entry] = &[
     matrix("scan_few_bf16", "scan_few", 32, 128, 99_584, 2, 128),
@@ -121,6 +133,11 @@ pub static ENTRIES: &[Entry] = &[
     plain("rescore_f32", "rescore", 1, 8, 4, 64),
     plain("rescore_f16", "rescore", 1, 8, 4, 64),
     plain("rescore_bf16", "rescore", 1, 8, 4, 64),
+    codes("codes_sq4", 8),
+    codes("codes_sq6", 8),
+    codes("codes_sq8", 8),
+    codes("codes_pq4", 4),
+    codes("codes_rabitq", 4),
 ];
 
 const fn matrix(
@@ -158,6 +175,11 @@ const fn plain(
     registers: u32,
 ) -> Entry {
     Entry { name, program, threads: 256, query_tile, row_tile, shared_bytes: 0, resident_blocks, registers }
+}
+
+/// A row for each thread.
+const fn codes(name: &'static str, query_tile: u32) -> Entry {
+    Entry { shared_bytes: 33_152, ..plain(name, "codes", query_tile, 256, 3, 80) }
 }
 
 /// The program of this name.

@@ -79,13 +79,44 @@ pub(super) struct RescoreArgs {
     pub(super) unused: u32,
 }
 
+/// What a query over codes is besides its pieces: numbers that keys are made of, in the order of the program.
+pub(super) type Terms = [f32; 8];
+
+/// Of the programs `codes_*`.
+#[repr(C)]
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct CodesArgs {
+    pub(super) tiles: u64,
+    pub(super) queries: u64,
+    pub(super) terms: u64,
+    pub(super) keep: u64,
+    pub(super) lower: u64,
+    pub(super) bound: u64,
+    pub(super) candidates: u64,
+    pub(super) counts: u64,
+    pub(super) query_count: u32,
+    pub(super) first: u32,
+    pub(super) stride: u32,
+    pub(super) count: u32,
+    pub(super) units: u32,
+    pub(super) tile_bytes: u32,
+    pub(super) factors: u32,
+    pub(super) query_bytes: u32,
+    pub(super) capacity: u32,
+    pub(super) dim: u32,
+    pub(super) planes: u32,
+    pub(super) grid_min: f32,
+    pub(super) grid_step: f32,
+    pub(super) unused: u32,
+}
+
 /// What a program may be handed.
 pub(super) trait Args: Pod {}
 
 macro_rules! args {
     ($($name:ident = $bytes:literal),*) => {$(
         const _: () = assert!(size_of::<$name>() == $bytes);
-        // SAFETY: a C layout of integers alone, for which zeros are a value.
+        // SAFETY: a C layout of numbers alone, for which zeros are a value.
         unsafe impl Zeroable for $name {}
         // SAFETY: as above; the size is that of the members, so that there is no padding.
         unsafe impl Pod for $name {}
@@ -93,7 +124,7 @@ macro_rules! args {
     )*};
 }
 
-args!(ScanArgs = 128, SquaresArgs = 32, SelectArgs = 48, RescoreArgs = 72);
+args!(ScanArgs = 128, SquaresArgs = 32, SelectArgs = 48, RescoreArgs = 72, CodesArgs = 120);
 
 const L2: u32 = 0;
 const IP: u32 = 1;

@@ -9,6 +9,7 @@ use elanus_kernels::{AnyRows, Metric, TopK};
 
 use super::args;
 use super::batch::Work;
+use super::codes::{self, Codes};
 use super::corpus::{Held, Stored};
 use super::device::Device;
 use super::driver::{Driver, Facts};
@@ -139,6 +140,28 @@ impl Cuda {
         };
         family.ok_or(BackendError::Unsupported { kind, metric })
     }
+
+    fn scan_codes(
+        &self,
+        queries: Queries<'_>,
+        codes: &Codes,
+        find: &Find<'_>,
+        out: &mut [TopK],
+    ) -> Result<(), BackendError> {
+        checks::supported(&self.caps, codes.kind(), find.metric)?;
+        checks::scan(&codes.shape(), queries, find, out)?;
+        let counted = codes.memory()?;
+        let mut asked = codes::Queried::new(codes, &counted.memory, queries)?;
+        let mut lane = self.lanes.take()?;
+        search::scan(&mut lane, &mut asked, self.programs.select, find, &self.sizes, out)
+    }
+
+    /// Vectors are not compared with codes.
+    fn refuse_codes(&self, resident: &dyn Resident, rows: AnyRows<'_>, metric: Metric) -> Result<(), BackendError> {
+        let Some(codes) = Codes::of(resident, &self.device) else { return Ok(()) };
+        checks::supported(&self.caps, codes.kind(), metric)?;
+        Err(BackendError::Kind { corpus: codes.kind(), queries: rows.element().name() })
+    }
 }
 
 impl Backend for Cuda {
@@ -148,7 +171,7 @@ impl Backend for Cuda {
 
     fn upload(&self, corpus: Corpus<'_>) -> Result<Arc<dyn Resident>, BackendError> {
         let Corpus::Rows(rows) = corpus else {
-            return Err(BackendError::Unsupported { kind: corpus.kind(), metric: Metric::L2 });
+            return Ok(Arc::new(Codes::upload(&self.device, &self.pool, &self.lanes, &self.programs, corpus)?));
         };
         Ok(Arc::new(Held::upload(&self.device, &self.pool, &self.lanes, &self.programs, rows)?))
     }
@@ -160,6 +183,9 @@ impl Backend for Cuda {
         find: &Find<'_>,
         out: &mut [TopK],
     ) -> Result<(), BackendError> {
+        if let Some(codes) = Codes::of(resident, &self.device) {
+            return self.scan_codes(queries, codes, find, out);
+        }
         let (held, family, metric) = self.on(resident, find.metric)?;
         checks::scan(&held.shape(), queries, find, out)?;
         let Queries::Rows(queries) = queries else {
@@ -169,7 +195,8 @@ impl Backend for Cuda {
         let counted = held.memory()?;
         let work = Work { held, stored: &counted.memory, family: &family, metric };
         let mut lane = self.lanes.take()?;
-        search::scan(&mut lane, &work, self.programs.select, queries, find, &self.sizes, out)
+        let mut asked = search::Vectors::new(&work, queries);
+        search::scan(&mut lane, &mut asked, self.programs.select, find, &self.sizes, out)
     }
 
     fn assign(
@@ -180,6 +207,7 @@ impl Backend for Cuda {
         nearest: &mut [u32],
         keys: &mut [f32],
     ) -> Result<(), BackendError> {
+        self.refuse_codes(centroids, rows, metric)?;
         let (held, family, metric) = self.on(centroids, metric)?;
         checks::assign(&held.shape(), rows, nearest, keys)?;
         search::check_queries(rows)?;
@@ -200,6 +228,7 @@ impl Backend for Cuda {
         metric: Metric,
         keys: &mut [f32],
     ) -> Result<(), BackendError> {
+        self.refuse_codes(resident, queries, metric)?;
         let (held, family, metric) = self.on(resident, metric)?;
         checks::distances(&held.shape(), queries, keys)?;
         search::check_queries(queries)?;

@@ -4,6 +4,7 @@ use elanus_kernels::backend::BackendError;
 
 use super::args::{self, RescoreArgs, ScanArgs};
 use super::corpus::{self, Held, Stored};
+use super::device::Memory;
 use super::lane::{Lane, Plan};
 use super::programs::{Family, Program};
 
@@ -42,12 +43,8 @@ pub(super) struct Places {
 impl Work<'_> {
     /// How many of so many queries are worked on at a time.
     pub(super) fn batch(&self, queries: usize, each: PerQuery, arena_bytes: u64, incoming_bytes: usize) -> usize {
-        let device = (each.device + self.held.row_bytes + 4) as u64;
-        let fits = usize::try_from(arena_bytes / device).unwrap_or(usize::MAX);
-        let most = fits.min(incoming_bytes / each.incoming.max(1)).min(QUERIES).min(queries);
-        // Whole tiles, where there is more than one.
-        let whole = if most < queries && most > QUERY_ALIGN { most / QUERY_ALIGN * QUERY_ALIGN } else { most };
-        whole.max(1)
+        let device = each.device + self.held.row_bytes + 4;
+        PerQuery { device, ..each }.batch(queries, arena_bytes, incoming_bytes)
     }
 
     /// Room for queries and their squared lengths.
@@ -82,7 +79,7 @@ impl Work<'_> {
         ScanArgs {
             rows: self.stored.rows.address(),
             queries: arena + places.queries,
-            row_squares: if squares { self.stored.squares.address() } else { 0 },
+            row_squares: self.stored.squares.as_ref().filter(|_| squares).map_or(0, Memory::address),
             query_squares: if squares { arena + places.squares } else { 0 },
             query_count: queries as u32,
             stride: 1,
@@ -104,21 +101,10 @@ impl Work<'_> {
             return Ok(());
         }
         let program = self.family.scan(scan.query_count as usize);
-        let grid = self.grid(lane, program, scan.query_count, scan.count)?;
+        let goes_on = program == self.family.few;
+        let grid = grid(lane, program, goes_on, scan.query_count, scan.count)?;
         // SAFETY: as the caller says.
         unsafe { lane.launch(program, grid, scan) }
-    }
-
-    /// Blocks side by side over the rows, one above the other over the queries.
-    fn grid(&self, lane: &Lane, program: Program, queries: u32, rows: u32) -> Result<[u32; 2], BackendError> {
-        let entry = program.entry();
-        let (columns, lines) = (rows.div_ceil(entry.row_tile), queries.div_ceil(entry.query_tile));
-        if program != self.family.few {
-            return Ok([columns, lines]);
-        }
-        // These blocks go from tile to tile: more than run at a time would only load the queries again.
-        let resident = lane.resident_blocks(program)?;
-        Ok([columns.min((resident / lines).max(1)), lines])
     }
 
     /// Computes the final keys of candidates, where those of the scan are rounded.
@@ -149,6 +135,35 @@ impl Work<'_> {
         // outlives the lane's lease.
         unsafe { lane.launch(program, grid, &rescore) }
     }
+}
+
+impl PerQuery {
+    /// How many of so many queries are worked on at a time, where these are all of their bytes.
+    pub(super) fn batch(self, queries: usize, arena_bytes: u64, incoming_bytes: usize) -> usize {
+        let fits = usize::try_from(arena_bytes / (self.device as u64).max(1)).unwrap_or(usize::MAX);
+        let most = fits.min(incoming_bytes / self.incoming.max(1)).min(QUERIES).min(queries);
+        // Whole tiles, where there is more than one.
+        let whole = if most < queries && most > QUERY_ALIGN { most / QUERY_ALIGN * QUERY_ALIGN } else { most };
+        whole.max(1)
+    }
+}
+
+/// Blocks side by side over the rows, one above the other over the queries.
+pub(super) fn grid(
+    lane: &Lane,
+    program: Program,
+    goes_on: bool,
+    queries: u32,
+    rows: u32,
+) -> Result<[u32; 2], BackendError> {
+    let entry = program.entry();
+    let (columns, lines) = (rows.div_ceil(entry.row_tile), queries.div_ceil(entry.query_tile));
+    if !goes_on {
+        return Ok([columns, lines]);
+    }
+    // These blocks go from tile to tile: more than run at a time would only load the queries again.
+    let resident = lane.resident_blocks(program)?;
+    Ok([columns.min((resident / lines).max(1)), lines])
 }
 
 /// Lists of candidates on a device.

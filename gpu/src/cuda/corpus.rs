@@ -27,7 +27,8 @@ const I8_UNITS: usize = 32_768;
 #[derive(Debug)]
 pub(super) struct Stored {
     pub(super) rows: Memory,
-    pub(super) squares: Memory,
+    /// Of vectors; codes have none.
+    pub(super) squares: Option<Memory>,
     /// The largest squared length, of numbers that are rounded; else 0.
     pub(super) longest: f32,
 }
@@ -148,7 +149,7 @@ impl Stored {
         let longest = if family.rescore.is_some() { longest(&mut lane, &squares, len)? } else { 0.0 };
         lane.synchronise()?;
         check_length(longest, "a row")?;
-        Ok(Self { rows, squares, longest })
+        Ok(Self { rows, squares: Some(squares), longest })
     }
 }
 

@@ -48,6 +48,7 @@ pub(super) struct Family {
 #[derive(Clone, Debug)]
 pub(super) struct Programs {
     families: Vec<Family>,
+    codes: Vec<(CorpusKind, Program)>,
     /// The smallest of the candidates.
     pub(super) select: Program,
 }
@@ -68,10 +69,20 @@ const ELEMENTS: &[(ElementType, &[Metric], bool)] = &[
     (ElementType::Binary, BITS, false),
 ];
 
+/// The kinds of codes that there are programs for.
+const CODES: &[(CorpusKind, &str)] = &[
+    (CorpusKind::Sq(4), "codes_sq4"),
+    (CorpusKind::Sq(6), "codes_sq6"),
+    (CorpusKind::Sq(8), "codes_sq8"),
+    (CorpusKind::Pq4, "codes_pq4"),
+    (CorpusKind::RaBitQ, "codes_rabitq"),
+];
+
 /// What can be searched by what.
 pub(super) fn cells() -> Vec<(CorpusKind, Metric)> {
-    let all = ELEMENTS.iter();
-    all.flat_map(|(element, metrics, _)| metrics.iter().map(|metric| (CorpusKind::Rows(*element), *metric))).collect()
+    let rows = ELEMENTS.iter().map(|(element, metrics, _)| (CorpusKind::Rows(*element), *metrics));
+    let codes = CODES.iter().map(|(kind, _)| (*kind, DENSE));
+    rows.chain(codes).flat_map(|(kind, metrics)| metrics.iter().map(move |metric| (kind, *metric))).collect()
 }
 
 impl Programs {
@@ -87,7 +98,17 @@ impl Programs {
                 rescore: if *rounded { Some(named("rescore")?) } else { None },
             })
         });
-        Ok(Self { families: families.collect::<Result<_, BackendError>>()?, select: Program::find("select")? })
+        let codes = CODES.iter().map(|(kind, name)| Ok((*kind, Program::find(name)?)));
+        Ok(Self {
+            families: families.collect::<Result<_, BackendError>>()?,
+            codes: codes.collect::<Result<_, BackendError>>()?,
+            select: Program::find("select")?,
+        })
+    }
+
+    /// The scan over a kind of codes.
+    pub(super) fn codes(&self, kind: CorpusKind) -> Option<Program> {
+        self.codes.iter().find(|(own, _)| *own == kind).map(|(_, program)| *program)
     }
 
     /// The programs over an element type.

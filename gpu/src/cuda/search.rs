@@ -1,4 +1,6 @@
 //! The nearest rows of each query, by passes over a corpus.
+use std::ops::Range;
+
 use elanus_kernels::backend::{BackendError, Find, tolerance, unpack};
 use elanus_kernels::{AnyRows, BitmapView, Kernel, Metric, Neighbor, Number, Rows, TopK};
 
@@ -31,32 +33,160 @@ pub(super) fn slack(k: usize) -> usize {
     (k / 4).max(16)
 }
 
+/// The queries of a call and what they are compared with.
+pub(super) trait Asked {
+    /// How many queries there are.
+    fn queries(&self) -> usize;
+
+    /// How many rows.
+    fn rows(&self) -> u32;
+
+    /// Whether the keys of a scan are rounded, and final ones are computed.
+    fn rescored(&self) -> bool;
+
+    /// By how much the keys of a scan may be off where a range looks at them.
+    fn margin(&self, find: &Find<'_>) -> f32;
+
+    /// How many queries are worked on at a time, with so many further bytes for each.
+    fn batch(&self, each: PerQuery, arena_bytes: u64, incoming_bytes: usize) -> usize;
+
+    /// Where a batch ends at the latest that begins with the query `first`.
+    fn end(&self, first: usize) -> usize;
+
+    /// Makes room for the queries of a batch.
+    fn plan(&mut self, plan: &mut Plan, batch: usize);
+
+    /// Copies some of the queries to the room in the arena that was planned.
+    fn send(&mut self, lane: &mut Lane, arena: u64, some: Range<usize>) -> Result<(), BackendError>;
+
+    /// Offers the rows of a pass to the queries that were sent last.
+    ///
+    /// # Safety
+    /// As for [`Lane::launch`], of the answers' memory.
+    unsafe fn scan(&self, lane: &mut Lane, answers: &Answers, pass: &Pass) -> Result<(), BackendError>;
+
+    /// Computes the final keys of candidates of the queries that were sent last.
+    fn rescore(&self, lane: &mut Lane, list: &List) -> Result<(), BackendError>;
+}
+
+/// Where the queries of a batch have their answers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answers {
+    /// The filter; 0 for none.
+    pub(super) keep: u64,
+    pub(super) lower: u64,
+    pub(super) bound: u64,
+    pub(super) candidates: u64,
+    pub(super) counts: u64,
+    pub(super) capacity: u32,
+    /// How many queries.
+    pub(super) queries: u32,
+}
+
+/// Queries over vectors.
+pub(super) struct Vectors<'a> {
+    work: &'a Work<'a>,
+    queries: AnyRows<'a>,
+    /// Where the queries are, when there was a plan, with the arena.
+    sent: Option<(u64, Places)>,
+}
+
+impl<'a> Vectors<'a> {
+    pub(super) fn new(work: &'a Work<'a>, queries: AnyRows<'a>) -> Self {
+        Self { work, queries, sent: None }
+    }
+
+    fn sent(&self) -> Result<&(u64, Places), BackendError> {
+        self.sent.as_ref().ok_or_else(|| BackendError::Failed { reason: "queries were not sent".to_owned() })
+    }
+}
+
+impl Asked for Vectors<'_> {
+    fn queries(&self) -> usize {
+        self.queries.len()
+    }
+
+    fn rows(&self) -> u32 {
+        self.work.held.rows()
+    }
+
+    fn rescored(&self) -> bool {
+        self.work.family.rescore.is_some()
+    }
+
+    fn margin(&self, find: &Find<'_>) -> f32 {
+        let (element, longest) = (self.work.held.element(), longest(self.queries));
+        tolerance(element, find.metric, self.work.held.dim, longest, self.work.stored.longest)
+    }
+
+    fn batch(&self, each: PerQuery, arena_bytes: u64, incoming_bytes: usize) -> usize {
+        self.work.batch(self.queries.len(), each, arena_bytes, incoming_bytes)
+    }
+
+    fn end(&self, _: usize) -> usize {
+        self.queries.len()
+    }
+
+    fn plan(&mut self, plan: &mut Plan, batch: usize) {
+        self.sent = Some((0, self.work.plan(plan, batch)));
+    }
+
+    fn send(&mut self, lane: &mut Lane, arena: u64, some: Range<usize>) -> Result<(), BackendError> {
+        let (_, places) = *self.sent()?;
+        self.sent = Some((arena, places));
+        self.work.send(lane, arena, &places, self.queries.slice(some))
+    }
+
+    unsafe fn scan(&self, lane: &mut Lane, answers: &Answers, pass: &Pass) -> Result<(), BackendError> {
+        let (arena, places) = self.sent()?;
+        let scan = ScanArgs {
+            keep: answers.keep,
+            lower: answers.lower,
+            bound: answers.bound,
+            candidates: answers.candidates,
+            counts: answers.counts,
+            capacity: answers.capacity,
+            first: pass.first,
+            stride: pass.stride,
+            count: pass.count,
+            ..self.work.scan_args(*arena, places, answers.queries as usize)
+        };
+        // SAFETY: the places are those of the arena as planned, the corpus is held longer than the lane's lease, and
+        // the answers are the caller's duty.
+        unsafe { self.work.launch(lane, &scan) }
+    }
+
+    fn rescore(&self, lane: &mut Lane, list: &List) -> Result<(), BackendError> {
+        let (arena, places) = self.sent()?;
+        self.work.rescore(lane, *arena, places, list)
+    }
+}
+
 /// Offers the nearest rows to `out`.
 pub(super) fn scan(
     lane: &mut Lane,
-    work: &Work<'_>,
+    asked: &mut impl Asked,
     select: Program,
-    queries: AnyRows<'_>,
     find: &Find<'_>,
     sizes: &Sizes,
     out: &mut [TopK],
 ) -> Result<(), BackendError> {
-    let rows = work.held.rows();
+    let rows = asked.rows();
     let kept = find.keep.map_or(rows as usize, |keep| keep.count_ones()) as u32;
     let k = out.iter().map(TopK::k).max().unwrap_or(0).min(kept as usize);
     if k == 0 {
         return Ok(());
     }
-    let slack = if work.family.rescore.is_some() { slack(k) } else { 0 };
+    let slack = if asked.rescored() { slack(k) } else { 0 };
     let wanted = k.saturating_add(slack).min(kept as usize);
     let rounds = sizes.rounds(wanted);
     let width = wanted.min(rounds.k);
     let each =
         PerQuery { device: STATE_BYTES + rounds.capacity * 8 + width * 4, incoming: ANSWER_BYTES + width * 12 + 24 };
-    let batch = work.batch(queries.len(), each, sizes.arena_bytes, lane.incoming_bytes());
+    let batch = asked.batch(each, sizes.arena_bytes, lane.incoming_bytes());
     let mut plan = Plan::default();
     let filter = find.keep.map(|keep| plan.room(keep.words().len(), 8));
-    let places = work.plan(&mut plan, batch);
+    asked.plan(&mut plan, batch);
     // The final keys behind the state, so that both come back as one piece.
     let state = plan.room(batch, STATE_BYTES + width * 4);
     let candidates = plan.room(batch, rounds.capacity * 8);
@@ -65,23 +195,26 @@ pub(super) fn scan(
         (Some(at), Some(bits)) => send_filter(lane, arena + at, bits)?,
         _ => 0,
     };
-    let margin = margin(work, queries, find);
+    let margin = if find.range.is_all() { 0.0 } else { asked.margin(find) };
     let task = Task { rows, kept, k, slack, range: find.range, margin, capacity: rounds.capacity, round_k: rounds.k };
-    let mut several = Several::new(queries.len() > batch, k, out);
-    for first in (0..queries.len()).step_by(batch) {
-        let some = first..queries.len().min(first + batch);
+    let end = |asked: &dyn Asked, first: usize| asked.end(first).min(first + batch);
+    let mut several = Several::new(end(&*asked, 0) < out.len(), k, out);
+    let mut first = 0;
+    while first < asked.queries() {
+        let some = first..end(&*asked, first);
         let count = some.len();
-        work.send(lane, arena, &places, queries.slice(some.clone()))?;
-        let scan = ScanArgs {
+        asked.send(lane, arena, some.clone())?;
+        let answers = Answers {
             keep,
             lower: arena + state,
             bound: arena + state + count as u64 * 8,
             candidates: arena + candidates,
             counts: arena + state + count as u64 * 16,
             capacity: rounds.capacity as u32,
-            ..work.scan_args(arena, &places, count)
+            queries: count as u32,
         };
-        let mut search = Search { lane, work, select, places, arena, scan, width: 0, may_overflow: false };
+        let mut search = Search { lane, asked, select, answers, width: 0, may_overflow: false };
+        first = some.end;
         task.run(&mut search, several.of(some))?;
     }
     several.offer();
@@ -96,15 +229,6 @@ fn send_filter(lane: &mut Lane, to: u64, bits: BitmapView<'_>) -> Result<u64, Ba
         }
     })?;
     Ok(to)
-}
-
-/// By how much the keys of a scan may be off where a range looks at them.
-fn margin(work: &Work<'_>, queries: AnyRows<'_>, find: &Find<'_>) -> f32 {
-    if find.range.is_all() {
-        return 0.0;
-    }
-    let element = work.held.element();
-    tolerance(element, find.metric, work.held.dim, longest(queries), work.stored.longest)
 }
 
 /// The largest squared length of numbers that are rounded; 0 for others.
@@ -139,7 +263,7 @@ impl<'a> Several<'a> {
         Self { out, apart }
     }
 
-    fn of(&mut self, some: std::ops::Range<usize>) -> &mut [TopK] {
+    fn of(&mut self, some: Range<usize>) -> &mut [TopK] {
         if self.apart.is_empty() { &mut self.out[some] } else { &mut self.apart[some] }
     }
 
@@ -151,28 +275,25 @@ impl<'a> Several<'a> {
 }
 
 /// A batch of queries on the device.
-struct Search<'a, 'w> {
+struct Search<'a> {
     lane: &'a mut Lane,
-    work: &'a Work<'w>,
+    asked: &'a dyn Asked,
     select: Program,
-    places: Places,
-    arena: u64,
-    /// With all addresses; the pass is filled in.
-    scan: ScanArgs,
+    answers: Answers,
     /// Candidates that were selected last.
     width: usize,
     /// Whether there was a pass since the beginning whose candidates need not fit.
     may_overflow: bool,
 }
 
-impl Search<'_, '_> {
+impl Search<'_> {
     fn queries(&self) -> usize {
-        self.scan.query_count as usize
+        self.answers.queries as usize
     }
 
     /// Whether each query's candidates did not fit lies behind the counts.
     fn overflowed(&self) -> u64 {
-        self.scan.counts + self.queries() as u64 * 4
+        self.answers.counts + self.queries() as u64 * 4
     }
 
     /// Behind that, the final keys.
@@ -181,7 +302,7 @@ impl Search<'_, '_> {
     }
 }
 
-impl Batch for Search<'_, '_> {
+impl Batch for Search<'_> {
     fn begin(&mut self, lower: &[u64], upper: &[u64]) -> Result<(), BackendError> {
         self.lane.clear_incoming()?;
         self.may_overflow = false;
@@ -190,38 +311,37 @@ impl Batch for Search<'_, '_> {
         state.extend_from_slice(upper);
         // No candidate, and none that did not fit.
         state.resize(lower.len() * 3, 0_u64);
-        self.lane.send_bytes(self.scan.lower, bytemuck::cast_slice(&state))
+        self.lane.send_bytes(self.answers.lower, bytemuck::cast_slice(&state))
     }
 
     fn pass(&mut self, pass: &Pass, k: usize) -> Result<(), BackendError> {
-        let scan = ScanArgs { first: pass.first, stride: pass.stride, count: pass.count, ..self.scan };
         // SAFETY: all addresses are parts of the lane's arena as `scan` planned it, and of the corpus, which the caller
         // holds until the lease is gone.
-        unsafe { self.work.launch(self.lane, &scan)? };
+        unsafe { self.asked.scan(self.lane, &self.answers, pass)? };
         let select = SelectArgs {
-            candidates: scan.candidates,
-            counts: scan.counts,
-            bound: scan.bound,
+            candidates: self.answers.candidates,
+            counts: self.answers.counts,
+            bound: self.answers.bound,
             overflowed: self.overflowed(),
-            query_count: scan.query_count,
-            capacity: scan.capacity,
+            query_count: self.answers.queries,
+            capacity: self.answers.capacity,
             k: k as u32,
             sample: u32::from(pass.sample),
         };
         self.width = k;
-        self.may_overflow |= !pass.sample && pass.count as usize + k > scan.capacity as usize;
+        self.may_overflow |= !pass.sample && pass.count as usize + k > self.answers.capacity as usize;
         // SAFETY: as above.
-        unsafe { self.lane.launch(self.select, [scan.query_count, 1], &select) }
+        unsafe { self.lane.launch(self.select, [self.answers.queries, 1], &select) }
     }
 
     fn finish(&mut self) -> Result<Vec<Found>, BackendError> {
-        let (count, width, capacity) = (self.queries(), self.width, self.scan.capacity as usize);
-        let (candidates, counts) = (self.scan.candidates, self.scan.counts);
+        let (count, width, capacity) = (self.queries(), self.width, self.answers.capacity as usize);
+        let (candidates, counts) = (self.answers.candidates, self.answers.counts);
         let list = List { candidates, counts, keys: self.keys(), capacity, width, queries: count };
-        self.work.rescore(self.lane, self.arena, &self.places, &list)?;
-        let rescored = self.work.family.rescore.is_some();
+        self.asked.rescore(self.lane, &list)?;
+        let rescored = self.asked.rescored();
         let key_bytes = if rescored { width * 4 } else { 0 };
-        let answer = self.lane.receive(Lines::piece(self.scan.bound, count * (ANSWER_BYTES + key_bytes)))?;
+        let answer = self.lane.receive(Lines::piece(self.answers.bound, count * (ANSWER_BYTES + key_bytes)))?;
         let lines = Lines { from: candidates, pitch: capacity as u64 * 8, width: width * 8, height: count };
         let candidates = self.lane.receive(lines)?;
         self.lane.synchronise()?;
@@ -243,7 +363,7 @@ impl Batch for Search<'_, '_> {
             for place in own {
                 let Neighbor { id, key } = unpack(candidates[place]);
                 let key = keys.map_or(key, |keys| keys[place]);
-                neighbors.push(Neighbor { id: check_row(self.lane, id, self.work.held.rows())?, key });
+                neighbors.push(Neighbor { id: check_row(self.lane, id, self.asked.rows())?, key });
             }
             found.push(Found { neighbors, last: bounds[query], overflowed: overflowed[query] != 0 });
         }

@@ -98,6 +98,7 @@ int later(void* stream, std::function<int()> work) {
 size_t argument_bytes(const std::string& name) {
   if (name.rfind("scan", 0) == 0) return 128;
   if (name.rfind("squares", 0) == 0) return 32;
+  if (name.rfind("codes", 0) == 0) return 120;
   return name == "select" ? 48 : 72;
 }
 

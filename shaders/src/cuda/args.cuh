@@ -55,6 +55,34 @@ struct RescoreArgs {
   u32 query_count, capacity, units, row_bytes, metric;
 };
 
+// What a query over codes is besides its pieces. Scalar codes: scale, middle, sum, constant, weights of the square and of
+// the product, and whether the key is a cosine. Product codes: bias and step. Signs: what is added, and half the unit.
+struct CodesTerms {
+  float value[8];
+};
+
+struct CodesArgs {
+  // See codes.cuh. Row r is in tile r / 32.
+  const void* tiles;
+  const void* queries;  // pieces for each unit, query_bytes for each query
+  const CodesTerms* terms;
+  // As of ScanArgs, of which the mode is CANDIDATES.
+  const u32* keep;
+  const u64* lower;
+  const u64* bound;
+  u64* candidates;
+  u32* counts;
+  u32 query_count, first, stride, count;
+  // Units of a row and bytes of a tile; how many factors there are behind the units.
+  u32 units, tile_bytes, factors;
+  u32 query_bytes, capacity;
+  // Of signs: components, and planes of each query.
+  u32 dim, planes;
+  // Of scalar codes: the grid of all rows, where there is but one factor.
+  float grid_min, grid_step;
+};
+
+static_assert(sizeof(CodesArgs) == 120 && sizeof(CodesTerms) == 32, "as the host has them");
 static_assert(sizeof(ScanArgs) == 128 && sizeof(SquaresArgs) == 32, "as the host has them");
 static_assert(sizeof(SelectArgs) == 48 && sizeof(RescoreArgs) == 72, "as the host has them");
 

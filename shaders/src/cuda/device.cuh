@@ -15,6 +15,7 @@ typedef u32 SharedAddress;
 
 #define INLINE __forceinline__
 #define UNROLL _Pragma("unroll")
+#define ROLLED _Pragma("unroll 1")
 
 // A program's entry point: threads of a block, and blocks that must fit a multiprocessor together.
 #define ENTRY(name, Args, threads, blocks) \
@@ -45,6 +46,13 @@ INLINE double quotient(double a, double b) { return __ddiv_rn(a, b); }
 INLINE float smaller(float a, float b) { return fminf(a, b); }
 INLINE u32 ones(u32 word) { return __popc(word); }
 INLINE u32 leading_zeros(u64 word) { return (u32)__clzll((long long)word); }
+
+// The sum, and the products of four unsigned bytes with four signed ones.
+INLINE i32 dot_bytes(u32 unsigned_bytes, u32 signed_bytes, i32 sum) {
+  i32 result;
+  asm("dp4a.u32.s32 %0, %1, %2, %3;" : "=r"(result) : "r"(unsigned_bytes), "r"(signed_bytes), "r"(sum));
+  return result;
+}
 
 INLINE float float_of_half(u16 bits) {
   float value;

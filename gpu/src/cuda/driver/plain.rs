@@ -2,6 +2,8 @@
 //!
 //! A program looks only at what its grid covers and checks what it reads, so that a host which launches too little or
 //! hands over the wrong memory does not pass.
+mod codes;
+
 use std::marker::PhantomData;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
 
@@ -9,7 +11,7 @@ use elanus_kernels::backend::pack;
 use elanus_kernels::{Bf16, Binary, Element, ElementType, F16, Kernel, Metric, Vector};
 use elanus_shaders::cuda::Entry;
 
-use crate::cuda::args::{CANDIDATES, NEAREST, RescoreArgs, STORE, ScanArgs, SelectArgs, SquaresArgs};
+use crate::cuda::args::{CANDIDATES, CodesArgs, NEAREST, RescoreArgs, STORE, ScanArgs, SelectArgs, SquaresArgs};
 
 /// Whether so many bytes are there.
 type There<'a> = &'a dyn Fn(u64, u64) -> bool;
@@ -86,6 +88,9 @@ pub(in crate::cuda) fn run(
     let (task, element) = entry.name.rsplit_once('_').unwrap_or((entry.name, ""));
     match (task, element) {
         ("select", _) => select(grid, bytemuck::try_pod_read_unaligned(bytes).map_err(|_| "arguments")?, view),
+        ("codes", kind) => {
+            codes::scan(kind, entry, grid, bytemuck::try_pod_read_unaligned(bytes).map_err(|_| "arguments")?, view)
+        }
         (_, "f32") => typed::<f32>(task, entry, grid, bytes, view),
         (_, "f16") => typed::<F16>(task, entry, grid, bytes, view),
         (_, "bf16") => typed::<Bf16>(task, entry, grid, bytes, view),
@@ -208,6 +213,20 @@ fn offer(args: &ScanArgs, view: View<'_>, query: u64, i: u64, row: u32, key: f32
         _ => return Err("no such mode".to_owned()),
     }
     Ok(())
+}
+
+/// Offers the key of a row of codes.
+fn append(args: &CodesArgs, view: View<'_>, query: u64, row: u32, key: f32) -> Result<(), String> {
+    let scan = ScanArgs {
+        lower: args.lower,
+        bound: args.bound,
+        candidates: args.candidates,
+        counts: args.counts,
+        capacity: args.capacity,
+        mode: CANDIDATES,
+        ..ScanArgs::default()
+    };
+    offer(&scan, view, query, 0, row, key)
 }
 
 fn select(grid: [u32; 2], args: SelectArgs, view: View<'_>) -> Result<(), String> {
