@@ -23,7 +23,7 @@ class Peer(Interface):
     def load(self, threads):
         import diskannpy
 
-        self.library = diskannpy
+        self.module = diskannpy
         self.threads = threads
         return self.version()
 
@@ -31,9 +31,9 @@ class Peer(Interface):
         # On vectors of length 1 the Euclidean order is that of the cosine.
         kind = "mips" if metric == "IP" else "l2"
         sizes = {"complexity": build["complexity"], "graph_degree": build["degree"], "alpha": build["alpha"]}
-        self.library.build_memory_index(rows, kind, folder, num_threads=threads, **sizes)
+        self.module.build_memory_index(rows, kind, folder, num_threads=threads, **sizes)
         places = {"num_threads": self.threads, "initial_search_complexity": 128}
-        self.index = self.library.StaticMemoryIndex(folder, **places)
+        self.index = self.module.StaticMemoryIndex(folder, **places)
 
     def one(self, setting, k):
         # As a batch of one: the wheel's call for one query returns an array that numpy 2 reads wrongly.

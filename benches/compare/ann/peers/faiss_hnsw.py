@@ -24,11 +24,11 @@ class Peer(Interface):
     def load(self, threads):
         import faiss
 
-        self.library = faiss
+        self.module = faiss
         return self.version()
 
     def build(self, rows, metric, build, threads, folder):
-        faiss = self.library
+        faiss = self.module
         faiss.omp_set_num_threads(threads)
         kind = faiss.METRIC_L2 if metric == "L2" else faiss.METRIC_INNER_PRODUCT
         self.index = faiss.index_factory(rows.shape[1], build["factory"], kind)
@@ -39,7 +39,7 @@ class Peer(Interface):
         self.index.add(rows)
 
     def _set(self, setting, threads):
-        self.library.omp_set_num_threads(threads)
+        self.module.omp_set_num_threads(threads)
         self.graph.hnsw.efSearch = setting["ef"]
         if "k_factor" in setting:
             self.index.k_factor = setting["k_factor"]

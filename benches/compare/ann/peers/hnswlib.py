@@ -19,13 +19,13 @@ class Peer(Interface):
     def load(self, threads):
         import hnswlib
 
-        self.library = hnswlib
+        self.module = hnswlib
         return self.version()
 
     def build(self, rows, metric, build, threads, folder):
         # Inner products of vectors of length 1 are cosines, and save a scaling of each query.
         space = "l2" if metric == "L2" else "ip"
-        self.index = self.library.Index(space=space, dim=rows.shape[1])
+        self.index = self.module.Index(space=space, dim=rows.shape[1])
         sizes = {"M": build["m"], "ef_construction": build["ef_construction"]}
         self.index.init_index(max_elements=len(rows), random_seed=1, **sizes)
         self.index.add_items(rows, num_threads=threads)

@@ -39,16 +39,16 @@ class Peer(Interface):
         import lancedb.index
         import pyarrow
 
-        self.library, self.arrow = lancedb, pyarrow
+        self.module, self.arrow = lancedb, pyarrow
         return self.version()
 
     def build(self, rows, metric, build, threads, folder):
-        arrow, index = self.arrow, self.library.index
+        arrow, index = self.arrow, self.module.index
         kind = "l2" if metric == "L2" else "dot"
         vectors = arrow.FixedSizeListArray.from_arrays(arrow.array(rows.reshape(-1)), rows.shape[1])
         ids = arrow.array(numpy.arange(len(rows), dtype=numpy.int64))
         data = arrow.table({"id": ids, "vector": vectors})
-        self.table = self.library.connect(os.path.join(folder, "lance")).create_table("rows", data)
+        self.table = self.module.connect(os.path.join(folder, "lance")).create_table("rows", data)
         if build["kind"] == "hnsw":
             sizes = {"num_partitions": 1, "m": build["m"], "ef_construction": build["ef_construction"]}
             config = index.HnswSq(distance_type=kind, **sizes)

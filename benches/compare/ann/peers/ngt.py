@@ -27,11 +27,11 @@ class Peer(Interface):
     def load(self, threads):
         import ngtpy
 
-        self.library = ngtpy
+        self.module = ngtpy
         return self.version()
 
     def build(self, rows, metric, build, threads, folder):
-        ngtpy = self.library
+        ngtpy = self.module
         # On vectors of length 1 the Euclidean order is that of the cosine.
         path = os.path.join(folder, "anng")
         ngtpy.create(path, rows.shape[1], edge_size_for_creation=build["edges"], distance_type="L2")
@@ -56,7 +56,7 @@ class Peer(Interface):
         self.index.set(epsilon=setting["epsilon"])
 
         def run(queries):
-            results = self.library.BatchResults()
+            results = self.module.BatchResults()
             self.index.batch_search(queries, results, k, with_distance=False)
             return results
 

@@ -27,12 +27,12 @@ class Peer(Interface):
     def load(self, threads):
         import scann
 
-        self.library = scann
+        self.module = scann
         return self.version()
 
     def build(self, rows, metric, build, threads, folder):
         kind = "squared_l2" if metric == "L2" else "dot_product"
-        builder = self.library.scann_ops_pybind.builder(rows, 10, kind).set_n_training_threads(threads)
+        builder = self.module.scann_ops_pybind.builder(rows, 10, kind).set_n_training_threads(threads)
         soar = {} if build["soar"] is None else {"soar_lambda": build["soar"]}
         sample = min(len(rows), 250_000)
         tree = {"num_leaves": build["leaves"], "num_leaves_to_search": 10, "training_sample_size": sample}

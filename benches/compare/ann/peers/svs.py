@@ -37,11 +37,11 @@ class Peer(Interface):
     def load(self, threads):
         import svs
 
-        self.library = svs
+        self.module = svs
         return self.version()
 
     def build(self, rows, metric, build, threads, folder):
-        svs = self.library
+        svs = self.module
         if build["data"] in ("f4", "f2"):
             data = rows.astype(build["data"])
         else:
@@ -53,7 +53,7 @@ class Peer(Interface):
 
     def _coded(self, rows, build, folder):
         """Codes are made from a file alone."""
-        svs = self.library
+        svs = self.module
         path = os.path.join(folder, "rows.fvecs")
         svs.write_vecs(rows, path)
         loader = svs.VectorDataLoader(path, svs.float32, rows.shape[1])
@@ -66,7 +66,7 @@ class Peer(Interface):
         if self.index.num_threads != threads:
             self.index.num_threads = threads
         params = self.index.search_parameters
-        params.buffer_config = self.library.SearchBufferConfig(setting["window"], setting["capacity"])
+        params.buffer_config = self.module.SearchBufferConfig(setting["window"], setting["capacity"])
         self.index.search_parameters = params
 
     def one(self, setting, k):

@@ -24,7 +24,7 @@ class Peer(Interface):
     def load(self, threads):
         import usearch.index
 
-        self.library = usearch.index
+        self.module = usearch.index
         return self.version()
 
     def build(self, rows, metric, build, threads, folder):
@@ -33,7 +33,7 @@ class Peer(Interface):
         # usearch's name for the square of the Euclidean distance; cosine is the one metric for its bytes.
         kind = {"L2": "l2sq", "IP": "ip", "COSINE": "cos"}[metric]
         sizes = {"connectivity": build["m"], "expansion_add": build["ef_construction"]}
-        self.index = self.library.Index(ndim=rows.shape[1], metric=kind, dtype=build["dtype"], **sizes)
+        self.index = self.module.Index(ndim=rows.shape[1], metric=kind, dtype=build["dtype"], **sizes)
         self.index.add(numpy.arange(len(rows), dtype=numpy.uint64), rows, threads=threads)
 
     def one(self, setting, k):

@@ -27,7 +27,7 @@ class Peer(Interface):
     def load(self, threads):
         import pyvsag
 
-        self.library = pyvsag
+        self.module = pyvsag
         pyvsag.set_logger_off()
         return self.version()
 
@@ -42,7 +42,7 @@ class Peer(Interface):
         }
         kind = "l2" if metric == "L2" else "ip"
         params = {"dtype": "float32", "metric_type": kind, "dim": rows.shape[1], "index_param": index}
-        self.index = self.library.Index("hgraph", json.dumps(params))
+        self.index = self.module.Index("hgraph", json.dumps(params))
         ids = numpy.arange(len(rows), dtype=numpy.int64)
         self.index.build(rows.reshape(-1), ids, len(rows), rows.shape[1])
 

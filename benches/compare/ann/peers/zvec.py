@@ -25,12 +25,12 @@ class Peer(Interface):
     def load(self, threads):
         import zvec
 
-        self.library = zvec
+        self.module = zvec
         zvec.init(query_threads=threads, optimize_threads=threads)
         return self.version()
 
     def build(self, rows, metric, build, threads, folder):
-        zvec = self.library
+        zvec = self.module
         # On vectors of length 1 inner products are cosines.
         kind = zvec.MetricType.L2 if metric == "L2" else zvec.MetricType.IP
         codes = {"quantize_type": getattr(zvec.QuantizeType, build["codes"])} if build["codes"] else {}
@@ -56,7 +56,7 @@ class Peer(Interface):
             raise RuntimeError(f"{(self.rows >= 0).sum()} of {len(rows)} internal ids could be resolved")
 
     def one(self, setting, k):
-        zvec, collection = self.library, self.collection
+        zvec, collection = self.module, self.collection
         params = zvec.HnswQueryParam(ef=setting["ef"], is_using_refiner=setting["refine"])
         return lambda query: collection.query_internal_ids(zvec.Query("vector", vector=query, param=params), topk=k)
 

@@ -4,41 +4,33 @@ use std::{
     time::{Duration, Instant},
 };
 
-use elanus_kernels::backend::{Backend, BackendError, Caps, Cpu};
+use elanus_gpu::choice::{self, Choice, FAMILIES};
+use elanus_kernels::backend::{Backend, Caps, Cpu};
 
 use super::Failure;
 
-type Open = fn(usize, Option<u64>) -> Result<Arc<dyn Backend>, BackendError>;
-
-/// A family of devices: its name, what it finds, and how one is opened.
-struct Family {
-    name: &'static str,
-    list: fn() -> Vec<Caps>,
-    open: Open,
-}
-
-static FAMILIES: &[Family] = &[
-    #[cfg(feature = "cuda")]
-    Family { name: "cuda", list: elanus_gpu::cuda::list, open: elanus_gpu::cuda::open },
-    #[cfg(feature = "wgpu")]
-    Family { name: "wgpu", list: elanus_gpu::wgpu::list, open: elanus_gpu::wgpu::open },
-    Family { name: "cpu", list: || vec![Cpu::new().caps().clone()], open: |_, _| Ok(Arc::new(Cpu::new())) },
-];
+/// The name of the CPU's own backend, which checks the programs of this folder where there is no card.
+const CPU: &str = "cpu:0";
 
 /// Everything that is found, cards first.
-pub(crate) fn list() -> Vec<Caps> {
-    FAMILIES.iter().flat_map(|family| (family.list)()).collect()
+fn list() -> Vec<Caps> {
+    let mut found = choice::list(FAMILIES);
+    found.push(Cpu::new().caps().clone());
+    found
+}
+
+/// The first device that does not compute on the CPU.
+pub(crate) fn first_card() -> Option<String> {
+    choice::list(FAMILIES).iter().find(|caps| !choice::is_software(caps)).map(Caps::place)
 }
 
 /// The device of this name, such as `cuda:0`.
 pub(crate) fn open(name: &str) -> Result<Arc<dyn Backend>, Failure> {
-    let (family, ordinal) = name.split_once(':').unwrap_or((name, "0"));
-    let ordinal = ordinal.parse::<usize>().map_err(|_| format!("{name} is no device; one is `cuda:0`"))?;
-    let known = FAMILIES.iter().find(|one| one.name == family).ok_or_else(|| {
-        let names: Vec<&str> = FAMILIES.iter().map(|one| one.name).collect();
-        format!("this build has no devices of the family {family}; it has {}", names.join(", "))
-    })?;
-    Ok((known.open)(ordinal, None)?)
+    if name == CPU {
+        return Ok(Arc::new(Cpu::new()));
+    }
+    let opened = choice::open(name.parse::<Choice>()?, None, FAMILIES)?;
+    Ok(opened.backend.ok_or_else(|| format!("{name} names no device"))?)
 }
 
 /// A clock for [`Backend::measure`].

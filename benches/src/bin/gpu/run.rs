@@ -6,7 +6,6 @@ use std::{
 };
 
 use elanus_gpu::testing::{self, Extent};
-use elanus_kernels::backend::DeviceKind;
 use serde_json::{Value, json};
 
 use super::{Failure, devices, sweep};
@@ -18,7 +17,7 @@ pub(crate) fn run(device: Option<&str>, turns: &Path, out: &Path, commit: &str, 
     let end = Instant::now() + Duration::from_secs(60 * minutes);
     let name = match device {
         Some(name) => name.to_owned(),
-        None => first_card().ok_or("no card was found; `elanus-gpu devices` lists what there is")?,
+        None => devices::first_card().ok_or("no card was found; `elanus-gpu devices` lists what there is")?,
     };
     let backend = devices::open(&name)?;
     let caps = backend.caps().clone();
@@ -64,10 +63,6 @@ pub(crate) fn run(device: Option<&str>, turns: &Path, out: &Path, commit: &str, 
     eprintln!("turns ...");
     result["turns"] = compare(&name, turns, end.saturating_duration_since(Instant::now()));
     save(out, &result)
-}
-
-fn first_card() -> Option<String> {
-    devices::list().iter().find(|caps| caps.kind != DeviceKind::Cpu).map(|caps| caps.place())
 }
 
 fn save(out: &Path, result: &Value) -> Result<(), Failure> {
