@@ -6,7 +6,8 @@ use elanus_kernels::{AnyRows, BitmapView, ElementType, Metric, TopK, Vector};
 
 use crate::container::{Container, Kind};
 use crate::flat::FlatIndex;
-use crate::hnsw::{self, HnswIndex, Shape};
+use crate::graph::{MAX_NODE, Shape};
+use crate::hnsw::{self, HnswIndex};
 use crate::{
     Blob, BuildCx, BuildError, Index, IndexFactory, OpenCx, OpenError, Param, Scratch, Search, SearchError, Spec,
     Stats, check,
@@ -45,7 +46,7 @@ impl IndexFactory for AutoIndex {
         present: Option<BitmapView<'_>>,
         cx: &BuildCx<'_>,
     ) -> Result<Box<dyn Index>, BuildError> {
-        spec.check_build(self.name(), rows, present, hnsw::MAX_NODE as usize)?;
+        spec.check_build(self.name(), rows, present, MAX_NODE as usize)?;
         let inner: Box<dyn Index> = if rows.len() < GRAPH_ROWS {
             Box::new(FlatIndex::build(spec, rows, present, cx)?)
         } else {

@@ -13,7 +13,8 @@
 //!
 //! Sections follow in the order of the table. Each begins at a multiple of 64 and zero bytes fill the gap before it;
 //! the whole ends with the last section. A tag and an item name a section once; the item is the level of a section
-//! that exists for each level, and 0 otherwise.
+//! that exists for each level, the role of a tier (0 what a walk compares, 1 what refines it) for its sections, and 0
+//! otherwise.
 
 use std::io::{self, Write};
 
@@ -69,9 +70,25 @@ pub(crate) enum Tag {
     UpperIds,
     /// Links of an upper level.
     UpperLinks,
+    /// Numbers of a tier, eight bytes each; the item is the tier's role.
+    CodeParams,
+    /// What a tier's codes stand for, as f32: means, codebooks.
+    CodeTables,
+    /// A tier's codes.
+    Codes,
 }
 
-const TAGS: [Tag; 6] = [Tag::Meta, Tag::Present, Tag::Links, Tag::Norms, Tag::UpperIds, Tag::UpperLinks];
+const TAGS: [Tag; 9] = [
+    Tag::Meta,
+    Tag::Present,
+    Tag::Links,
+    Tag::Norms,
+    Tag::UpperIds,
+    Tag::UpperLinks,
+    Tag::CodeParams,
+    Tag::CodeTables,
+    Tag::Codes,
+];
 
 impl Tag {
     fn number(self) -> u32 {
@@ -82,6 +99,9 @@ impl Tag {
             Self::Norms => 4,
             Self::UpperIds => 5,
             Self::UpperLinks => 6,
+            Self::CodeParams => 7,
+            Self::CodeTables => 8,
+            Self::Codes => 9,
         }
     }
 
@@ -93,6 +113,9 @@ impl Tag {
             Self::Norms => "norms",
             Self::UpperIds => "upper ids",
             Self::UpperLinks => "upper links",
+            Self::CodeParams => "code parameters",
+            Self::CodeTables => "code tables",
+            Self::Codes => "codes",
         }
     }
 }

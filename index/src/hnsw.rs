@@ -1,29 +1,20 @@
 //! HNSW: a graph of near neighbours with a hierarchy above it, after Malkov and Yashunin.
 
-mod beam;
-mod build;
 mod format;
-mod levels;
-mod links;
-mod prune;
-mod repair;
-mod scorer;
 mod search;
-mod walk;
 
 use elanus_kernels::{
     AnyRows, Bitmap, BitmapView, ElementType, F16, Kernel, KernelError, Metric, Number, Rows, TopK, Vector,
 };
 use std::io::{self, Write};
 
-pub(crate) use beam::{Candidate, Heaps, MAX_NODE, Sorted};
-pub(crate) use build::Shape;
-
-use self::links::Graph;
-use self::scorer::Scorer;
 use crate::array::Array;
 use crate::check;
 use crate::container::Container;
+use crate::graph::links::Graph;
+use crate::graph::scorer::Scorer;
+use crate::graph::{MAX_NODE, Shape, build};
+use crate::tier::rows::inverse;
 use crate::{
     Blob, BuildCx, BuildError, Index, IndexFactory, OpenCx, OpenError, Param, ParamKind, ParamSet, Scratch, Search,
     SearchError, Spec, Stage, Stats,
@@ -168,7 +159,7 @@ impl HnswIndex {
         });
         // Where a row is not in the graph its norm is never used, but is saved: it must be a number.
         norms.iter_mut().enumerate().for_each(|(i, norm)| {
-            *norm = if usable.get(i) { scorer::inverse(*norm) } else { 0.0 };
+            *norm = if usable.get(i) { inverse(*norm) } else { 0.0 };
         });
         let nodes = usable.count_ones();
         let scorer = Scorer::new(spec.metric(), rows, &norms)?;

@@ -41,12 +41,14 @@ mod error;
 mod factory;
 pub mod flat;
 pub mod gpu;
+mod graph;
 mod hnsw;
 mod index;
 mod param;
 mod scratch;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod tier;
 
 pub use auto::AutoIndex;
 pub use blob::Blob;

@@ -2,7 +2,7 @@
 
 use std::collections::BinaryHeap;
 
-use crate::hnsw::{Candidate, Heaps, Sorted};
+use crate::graph::{Candidate, Heaps, Sorted};
 
 /// Memory of one search thread. It grows to what the largest search needed and is never shared between threads.
 #[derive(Debug, Default)]

@@ -14,12 +14,11 @@ use std::io::{self, Write};
 use elanus_kernels::{BitmapView, Metric};
 
 use super::HnswIndex;
-use super::beam::MAX_NODE;
-use super::build::Shape;
-use super::levels::MAX_LEVEL;
-use super::links::{EMPTY, Graph, Upper};
 use crate::array::Array;
 use crate::container::{self, Container, Kind, Part, Section, Tag};
+use crate::graph::levels::MAX_LEVEL;
+use crate::graph::links::{EMPTY, Graph, Upper};
+use crate::graph::{MAX_NODE, Shape};
 use crate::{OpenError, Spec, check};
 
 const META: usize = container::META_SHARED + 4;

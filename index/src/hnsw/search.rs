@@ -3,11 +3,11 @@
 use elanus_kernels::scan::Keep;
 use elanus_kernels::{BitmapView, Element, Kernel, Metric, Rows, TopK};
 
-use super::scorer::Scorer;
-use super::walk::{Admission, End, Walk};
 use super::{HnswIndex, width};
 use crate::array::Array;
 use crate::flat::{CancelScan, keep_of};
+use crate::graph::walk::{Admission, End, Walk};
+use crate::tier::rows::Lent;
 use crate::{KeyRange, Scratch, Search, SearchError, Stats};
 
 /// Where of a hundred nodes no more than these match a filter, the matching rows are compared one by one. Knowhere draws
@@ -43,8 +43,8 @@ impl HnswIndex {
         if !self.is_walkable(matching, width, search) {
             return exact(rows, query, self, keep, search, stats, out);
         }
-        let scorer = Scorer::new(self.spec.metric(), rows, self.norms.as_slice())?;
-        let walk = Walk { scorer: &scorer, query: scorer.query(query) };
+        let bound = Lent::new(self.spec.metric(), rows.into(), self.norms.as_slice()).bind(query.into())?;
+        let walk = Walk { tier: &*bound };
         scratch.found.clear();
         let start = walk.descend(graph, 0, scratch, &mut stats);
         let end = if search.filter.is_none() && search.range.is_all() {

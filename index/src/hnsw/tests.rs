@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use elanus_kernels::rng::Rng;
 
-use super::links::{Numbering, used};
 use super::*;
+use crate::graph::links::{self, Numbering, used};
 use crate::testing::Fixture;
 use crate::{Cancel, KeyRange, no_progress};
 

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use super::levels::insertion_order;
 use super::links::{EMPTY, Graph, Numbering, Upper, used};
 use super::prune::{Edge, Pruner};
-use super::scorer::Scorer;
+use super::scorer::{Bound, Scorer};
 use super::walk::Walk;
 use crate::array::Array;
 use crate::{BuildCx, BuildError, Scratch, Stats};
@@ -162,7 +162,8 @@ impl<E: Element> Builder<'_, E> {
     /// the batch.
     fn plan(&self, work: &mut Work, batch: &Batch<E>, i: usize, mates: &[f32]) -> Plan {
         let (row, level) = (batch.rows[i], batch.levels[i] as usize);
-        let walk = Walk { scorer: &self.scorer, query: self.scorer.row(row) };
+        let bound = Bound { scorer: &self.scorer, query: self.scorer.row(row) };
+        let walk = Walk { tier: &bound };
         let mut stats = Stats::default();
         let mut start = walk.descend(&self.graph, level, &mut work.scratch, &mut stats);
         let mut plan = vec![Vec::new(); level + 1];

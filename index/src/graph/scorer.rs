@@ -2,6 +2,9 @@
 
 use elanus_kernels::{Element, Kernel, KernelError, Metric, Rows};
 
+use crate::tier::Keys;
+use crate::tier::rows::inverse;
+
 /// Rows and how they are compared.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scorer<'a, E: Element> {
@@ -84,7 +87,15 @@ impl<'a, E: Element> Scorer<'a, E> {
     }
 }
 
-/// One over a norm; zero for the zero vector, whose cosine with anything is taken as zero.
-pub(crate) fn inverse(norm: f32) -> f32 {
-    if norm > 0.0 { 1.0 / norm } else { 0.0 }
+/// A scorer and one of its queries.
+#[derive(Debug)]
+pub(crate) struct Bound<'a, E: Element> {
+    pub(crate) scorer: &'a Scorer<'a, E>,
+    pub(crate) query: Query<'a, E>,
+}
+
+impl<E: Element> Keys for Bound<'_, E> {
+    fn keys(&self, ids: &[u32], keys: &mut [f32]) {
+        self.scorer.keys(self.query, ids, keys);
+    }
 }

@@ -2,23 +2,22 @@
 
 use std::cmp::Reverse;
 
-use elanus_kernels::Element;
 use elanus_kernels::scan::Keep;
 
 use super::beam::{Beam, Candidate, Heaps, Sorted};
 use super::links::{EMPTY, Graph, Level, Numbering};
-use super::scorer::{Query, Scorer};
 use crate::scratch::{Scratch, Visited};
+use crate::tier::Keys;
 use crate::{Cancel, KeyRange, Stats};
 
 /// Widths above this are walked with heaps.
 const SORTED_MAX: usize = 512;
 
 /// What every walk of one query shares.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Walk<'a, E: Element> {
-    pub(crate) scorer: &'a Scorer<'a, E>,
-    pub(crate) query: Query<'a, E>,
+#[derive(Clone, Copy)]
+pub(crate) struct Walk<'a> {
+    /// The query, bound to what rows are compared by.
+    pub(crate) tier: &'a dyn Keys,
 }
 
 /// Buffers for the nodes met by one step of a walk.
@@ -29,7 +28,7 @@ struct Step<'s> {
     keys: &'s mut Vec<f32>,
 }
 
-impl<E: Element> Walk<'_, E> {
+impl Walk<'_> {
     /// Goes down the upper levels, while one above `floor` is left, always to the nearest neighbour, and returns the
     /// row reached.
     pub(crate) fn descend(&self, graph: &Graph, floor: usize, scratch: &mut Scratch, stats: &mut Stats) -> u32 {
@@ -48,7 +47,7 @@ impl<E: Element> Walk<'_, E> {
     fn key(&self, row: u32, scratch: &mut Scratch, stats: &mut Stats) -> f32 {
         scratch.keys.clear();
         scratch.keys.push(0.0);
-        self.scorer.keys(self.query, &[row], &mut scratch.keys);
+        self.tier.keys(&[row], &mut scratch.keys);
         stats.distances += 1;
         scratch.keys[0]
     }
@@ -68,7 +67,7 @@ impl<E: Element> Walk<'_, E> {
             scratch.ids.extend(neighbours.iter().map(|node| level.numbering.row(*node)));
             scratch.keys.clear();
             scratch.keys.resize(neighbours.len(), 0.0);
-            self.scorer.keys(self.query, &scratch.ids, &mut scratch.keys);
+            self.tier.keys(&scratch.ids, &mut scratch.keys);
             stats.hops += 1;
             stats.distances += neighbours.len() as u64;
             for (node, key) in neighbours.iter().zip(&scratch.keys) {
@@ -146,7 +145,7 @@ impl<E: Element> Walk<'_, E> {
         step.ids.extend(step.nodes.iter().map(|node| level.numbering.row(*node)));
         step.keys.clear();
         step.keys.resize(step.ids.len(), 0.0);
-        self.scorer.keys(self.query, step.ids, step.keys);
+        self.tier.keys(step.ids, step.keys);
     }
 }
 
@@ -170,7 +169,7 @@ pub(crate) enum End {
     Cancelled,
 }
 
-impl<E: Element> Walk<'_, E> {
+impl Walk<'_> {
     /// The best-first walk of the lowest level that passes through every node but keeps only those admitted. It goes
     /// on until `width` of them are kept and nothing nearer waits; with an upper end to the range, until nothing in
     /// the range waits and the `width` nearest nodes of any kind were expanded.

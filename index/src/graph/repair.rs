@@ -3,7 +3,7 @@
 use elanus_kernels::Element;
 
 use super::links::{EMPTY, Graph, used};
-use super::scorer::Scorer;
+use super::scorer::{Bound, Scorer};
 use super::walk::Walk;
 use crate::{Scratch, Stats};
 
@@ -87,7 +87,8 @@ impl Reach {
 
 /// The row nearest to a lost one of those that a walk comes to, with room for a link if there is such a one.
 fn walk_to<E: Element>(graph: &Graph, scorer: &Scorer<'_, E>, lost: u32, scratch: &mut Scratch) -> u32 {
-    let walk = Walk { scorer, query: scorer.row(lost) };
+    let bound = Bound { scorer, query: scorer.row(lost) };
+    let walk = Walk { tier: &bound };
     let mut stats = Stats::default();
     let start = walk.descend(graph, 0, scratch, &mut stats);
     scratch.found.clear();
