@@ -53,3 +53,47 @@ impl<T> std::fmt::Debug for Array<T> {
         }
     }
 }
+
+/// Bytes of a cache line.
+pub(crate) const LINE: usize = 64;
+
+/// Bytes that begin at a cache line, so that records of whole lines are read with the fewest loads.
+pub(crate) enum Lines {
+    /// The bytes from `start` on, the first that begins a line; a vector's bytes stay where they are when it moves.
+    Owned {
+        buffer: Vec<u8>,
+        start: usize,
+    },
+    Mapped(Blob),
+}
+
+impl Lines {
+    /// Zeros.
+    pub(crate) fn zeros(len: usize) -> Self {
+        let mut buffer = vec![0; len + LINE - 1];
+        let start = buffer.as_ptr().align_offset(LINE).min(LINE - 1);
+        buffer.truncate(start + len);
+        Self::Owned { buffer, start }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Owned { buffer, start } => &buffer[*start..],
+            Self::Mapped(blob) => blob.as_slice(),
+        }
+    }
+
+    /// The bytes for change; none where they are mapped.
+    pub(crate) fn owned_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Owned { buffer, start } => &mut buffer[*start..],
+            Self::Mapped(_) => &mut [],
+        }
+    }
+}
+
+impl std::fmt::Debug for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Lines({} bytes)", self.as_bytes().len())
+    }
+}

@@ -7,6 +7,7 @@ use elanus_kernels::{AnyRows, BitmapView, ElementType, Metric, TopK, Vector};
 use crate::container::{Container, Kind};
 use crate::flat::FlatIndex;
 use crate::graph::{MAX_NODE, Shape};
+use crate::hnsw::recipe::{Ground, Recipe};
 use crate::hnsw::{self, HnswIndex};
 use crate::{
     Blob, BuildCx, BuildError, Index, IndexFactory, OpenCx, OpenError, Param, Scratch, Search, SearchError, Spec,
@@ -16,7 +17,7 @@ use crate::{
 /// With fewer rows the exact scan is chosen: it is as fast as a walk there.
 const GRAPH_ROWS: usize = 1000;
 /// The graph that is chosen otherwise.
-const SHAPE: Shape = Shape { m: 18, ef_construction: 240 };
+const RECIPE: Recipe = Recipe { shape: Shape { m: 18, ef_construction: 240 }, ground: Ground::Fitting, refine: None };
 
 /// AUTOINDEX: an exact scan over few rows, a graph over more.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +51,7 @@ impl IndexFactory for AutoIndex {
         let inner: Box<dyn Index> = if rows.len() < GRAPH_ROWS {
             Box::new(FlatIndex::build(spec, rows, present, cx)?)
         } else {
-            Box::new(HnswIndex::build(spec, SHAPE, rows, present, cx)?)
+            Box::new(HnswIndex::build(spec, RECIPE, rows, present, cx)?)
         };
         Ok(Box::new(Chosen { inner }))
     }
@@ -61,7 +62,7 @@ impl IndexFactory for AutoIndex {
         let inner: Box<dyn Index> = if container.is(Kind::Flat) {
             Box::new(FlatIndex::open(&container, spec)?)
         } else {
-            Box::new(HnswIndex::open(&container, spec, SHAPE)?)
+            Box::new(HnswIndex::open(&container, spec, RECIPE)?)
         };
         Ok(Box::new(Chosen { inner }))
     }

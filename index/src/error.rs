@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use elanus_kernels::codes::sq::SqError;
 use elanus_kernels::{ElementType, KernelError, Metric};
 
 use crate::Stage;
@@ -74,6 +75,15 @@ pub enum ParamError {
         /// The value given after it.
         second: String,
     },
+    /// The value does not go with the others, or not with such vectors.
+    Conflict {
+        /// The parameter.
+        name: &'static str,
+        /// The value given.
+        value: String,
+        /// What is wrong with it here.
+        problem: String,
+    },
 }
 
 impl fmt::Display for ParamError {
@@ -99,6 +109,7 @@ impl fmt::Display for ParamError {
             Self::Twice { name, first, second } => {
                 write!(f, "parameter {name} is given twice, as {first:?} and as {second:?}")
             }
+            Self::Conflict { name, value, problem } => write!(f, "parameter {name} is {value:?}: {problem}"),
         }
     }
 }
@@ -202,6 +213,8 @@ pub enum BuildError {
     },
     /// No distance kernel could be had.
     Kernel(KernelError),
+    /// The scalar quantizer refused its parameters, a row or a query.
+    Quantizer(SqError),
     /// The caller cancelled.
     Cancelled,
 }
@@ -216,6 +229,7 @@ impl fmt::Display for BuildError {
             Self::TooManyRows { rows, max } => write!(f, "{rows} rows are more than an index holds, which is {max}"),
             Self::TooLarge { rows, degree } => write!(f, "{rows} rows with {degree} links each do not fit in memory"),
             Self::Kernel(_) => write!(f, "no distance kernel for this build"),
+            Self::Quantizer(_) => write!(f, "no codes for this build"),
             Self::Cancelled => write!(f, "build cancelled"),
         }
     }
@@ -225,6 +239,7 @@ impl std::error::Error for BuildError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Kernel(e) => Some(e),
+            Self::Quantizer(e) => Some(e),
             Self::Factory { .. }
             | Self::Element { .. }
             | Self::Dim { .. }
@@ -239,6 +254,12 @@ impl std::error::Error for BuildError {
 impl From<KernelError> for BuildError {
     fn from(e: KernelError) -> Self {
         Self::Kernel(e)
+    }
+}
+
+impl From<SqError> for BuildError {
+    fn from(e: SqError) -> Self {
+        Self::Quantizer(e)
     }
 }
 
@@ -334,6 +355,8 @@ pub enum OpenError {
     },
     /// No distance kernel could be had.
     Kernel(KernelError),
+    /// The scalar quantizer refused its parameters, a row or a query.
+    Quantizer(SqError),
 }
 
 impl fmt::Display for OpenError {
@@ -359,6 +382,7 @@ impl fmt::Display for OpenError {
                 write!(f, "section {section} at offset {offset}: {problem}: {got}")
             }
             Self::Kernel(_) => write!(f, "no distance kernel for this index"),
+            Self::Quantizer(_) => write!(f, "no codes for this index"),
         }
     }
 }
@@ -367,6 +391,7 @@ impl std::error::Error for OpenError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Kernel(e) => Some(e),
+            Self::Quantizer(e) => Some(e),
             Self::Factory { .. }
             | Self::Magic { .. }
             | Self::Version { .. }
@@ -385,6 +410,12 @@ impl std::error::Error for OpenError {
 impl From<KernelError> for OpenError {
     fn from(e: KernelError) -> Self {
         Self::Kernel(e)
+    }
+}
+
+impl From<SqError> for OpenError {
+    fn from(e: SqError) -> Self {
+        Self::Quantizer(e)
     }
 }
 
@@ -444,6 +475,8 @@ pub enum SearchError {
     },
     /// No distance kernel could be had.
     Kernel(KernelError),
+    /// The scalar quantizer refused its parameters, a row or a query.
+    Quantizer(SqError),
     /// The caller cancelled.
     Cancelled,
 }
@@ -459,6 +492,7 @@ impl fmt::Display for SearchError {
             Self::NotFinite { position, value } => write!(f, "the query has {value} at position {position}"),
             Self::BelowK { name, value, k } => write!(f, "parameter {name} is {value}, less than k, which is {k}"),
             Self::Kernel(_) => write!(f, "no distance kernel for this search"),
+            Self::Quantizer(_) => write!(f, "no codes for this search"),
             Self::Cancelled => write!(f, "search cancelled"),
         }
     }
@@ -468,6 +502,7 @@ impl std::error::Error for SearchError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Kernel(e) => Some(e),
+            Self::Quantizer(e) => Some(e),
             Self::Element { .. }
             | Self::Dim { .. }
             | Self::Rows { .. }
@@ -483,5 +518,11 @@ impl std::error::Error for SearchError {
 impl From<KernelError> for SearchError {
     fn from(e: KernelError) -> Self {
         Self::Kernel(e)
+    }
+}
+
+impl From<SqError> for SearchError {
+    fn from(e: SqError) -> Self {
+        Self::Quantizer(e)
     }
 }

@@ -8,13 +8,14 @@ use elanus_kernels::{AnyRows, BitmapView, ElementType, Metric};
 use rayon::ThreadPool;
 
 use crate::gpu::{Device, GpuBruteForce};
-use crate::{Blob, BuildError, Cancel, Index, OpenError, Param, ParamSet, SpecError, Stage};
+use crate::{Blob, BuildError, Cancel, Index, OpenError, Param, ParamError, ParamSet, SpecError, Stage};
 
 /// The greatest dimension that a [`Spec`] takes.
 pub(crate) const MAX_DIM: usize = 32_768;
 
 /// Every index type, in the order of the documentation.
-pub static INDEXES: &[&'static dyn IndexFactory] = &[&crate::Flat, &crate::Hnsw, &crate::AutoIndex, &GpuBruteForce];
+pub static INDEXES: &[&'static dyn IndexFactory] =
+    &[&crate::Flat, &crate::Hnsw, &crate::HnswSq, &crate::AutoIndex, &GpuBruteForce];
 
 /// The index type of that name or alias; letter case does not matter.
 pub fn find(name: &str) -> Option<&'static dyn IndexFactory> {
@@ -38,6 +39,14 @@ pub trait IndexFactory: Sync + Send + Debug {
 
     /// Whether it takes vectors of this element type with this metric.
     fn supports(&self, element: ElementType, metric: Metric) -> bool;
+
+    /// Refuses build parameters that do not go together, or not with such vectors.
+    ///
+    /// # Errors
+    /// When they do not.
+    fn check(&self, _params: &ParamSet, _element: ElementType, _dim: usize) -> Result<(), ParamError> {
+        Ok(())
+    }
 
     /// Whether its indexes can be searched by a device.
     fn takes_device(&self) -> bool {
@@ -98,6 +107,7 @@ impl Spec {
             return Err(SpecError::Dim { dim, max: MAX_DIM });
         }
         let parsed = crate::parse(factory.params(), Stage::Build, &params)?;
+        factory.check(&parsed, element, dim)?;
         Ok(Self { factory, element, dim, metric, given: params, params: parsed })
     }
 

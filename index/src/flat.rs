@@ -243,7 +243,7 @@ fn scan_any_many(
 
 /// [`scan`] of checked arguments.
 #[expect(clippy::too_many_arguments, reason = "each is one independent thing that the caller lends")]
-fn scan_any(
+pub(crate) fn scan_any(
     rows: AnyRows<'_>,
     first_id: u32,
     query: Vector<'_>,

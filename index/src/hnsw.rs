@@ -1,58 +1,35 @@
-//! HNSW: a graph of near neighbours with a hierarchy above it, after Malkov and Yashunin.
+//! HNSW, HNSW_SQ: a graph of near neighbours with a hierarchy above it, after Malkov and Yashunin, walked on codes.
+//!
+//! A walk at several hundred dimensions waits for cache lines, not for arithmetic. So it compares small codes, and only
+//! the best of what it found is compared by the vectors themselves; every key in an answer is that of the vectors.
 
+mod fit;
 mod format;
+mod index;
+pub(crate) mod params;
+pub(crate) mod recipe;
 mod search;
 
-use elanus_kernels::{
-    AnyRows, Bitmap, BitmapView, ElementType, F16, Kernel, KernelError, Metric, Number, Rows, TopK, Vector,
-};
-use std::io::{self, Write};
+use elanus_kernels::{AnyRows, BitmapView, ElementType, Metric};
 
-use crate::array::Array;
-use crate::check;
+pub(crate) use self::index::HnswIndex;
+pub(crate) use self::params::EF;
+use self::params::SQ_TYPE;
+use self::recipe::Recipe;
+pub(crate) use self::search::width;
 use crate::container::Container;
-use crate::graph::links::Graph;
-use crate::graph::scorer::Scorer;
-use crate::graph::{MAX_NODE, Shape, build};
-use crate::tier::rows::inverse;
+use crate::graph::MAX_NODE;
 use crate::{
-    Blob, BuildCx, BuildError, Index, IndexFactory, OpenCx, OpenError, Param, ParamKind, ParamSet, Scratch, Search,
-    SearchError, Spec, Stage, Stats,
+    Blob, BuildCx, BuildError, Index, IndexFactory, OpenCx, OpenError, Param, ParamError, ParamSet, Spec, check,
 };
 
-/// The search parameter of every index that may be a graph inside.
-pub(crate) const EF: Param = Param {
-    name: "ef",
-    aliases: &[],
-    kind: ParamKind::Int { min: 1, max: 32_768, default: None },
-    stage: Stage::Search,
-    doc: "Candidates kept during a search, at least k; more find more of the true neighbours and take longer. \
-          When not given: k, but at least 64.",
-};
-/// The width of a search that says nothing of it, unless it wants more rows than that.
-const EF_DEFAULT: usize = 64;
-
-const PARAMS: &[Param] = &[
-    Param {
-        name: "M",
-        aliases: &["m"],
-        kind: ParamKind::Int { min: 2, max: 2048, default: Some(30) },
-        stage: Stage::Build,
-        doc: "Links of a node on each upper level at most; twice as many on the lowest.",
-    },
-    Param {
-        name: "efConstruction",
-        aliases: &["ef_construction"],
-        kind: ParamKind::Int { min: 1, max: i32::MAX as i64, default: Some(360) },
-        stage: Stage::Build,
-        doc: "Candidates kept while the neighbours of a new node are searched.",
-    },
-    EF,
-];
-
-/// HNSW over full vectors.
+/// HNSW; the codes that are walked on are chosen by the data.
 #[derive(Clone, Copy, Debug)]
 pub struct Hnsw;
+
+/// HNSW on scalar codes or 16-bit floats that the user chooses.
+#[derive(Clone, Copy, Debug)]
+pub struct HnswSq;
 
 impl IndexFactory for Hnsw {
     fn name(&self) -> &'static str {
@@ -64,11 +41,12 @@ impl IndexFactory for Hnsw {
     }
 
     fn params(&self) -> &'static [Param] {
-        PARAMS
+        params::HNSW
     }
 
     fn supports(&self, element: ElementType, metric: Metric) -> bool {
-        matches!(element, ElementType::F32 | ElementType::F16) && element.supports(metric)
+        let is_bits = element == ElementType::Binary && matches!(metric, Metric::Hamming | Metric::Jaccard);
+        is_bits || is_number(element, metric)
     }
 
     fn build(
@@ -79,149 +57,60 @@ impl IndexFactory for Hnsw {
         cx: &BuildCx<'_>,
     ) -> Result<Box<dyn Index>, BuildError> {
         spec.check_build(self.name(), rows, present, MAX_NODE as usize)?;
-        Ok(Box::new(HnswIndex::build(spec, shape(spec.params()), rows, present, cx)?))
+        Ok(Box::new(HnswIndex::build(spec, Recipe::hnsw(spec.params()), rows, present, cx)?))
     }
 
     fn open(&self, blob: Blob, spec: &Spec, _cx: &OpenCx<'_>) -> Result<Box<dyn Index>, OpenError> {
         check::open_spec(spec, self.name())?;
-        Ok(Box::new(HnswIndex::open(&Container::read(&blob)?, spec, shape(spec.params()))?))
+        Ok(Box::new(HnswIndex::open(&Container::read(&blob)?, spec, Recipe::hnsw(spec.params()))?))
     }
 }
 
-/// The shape that parsed parameters ask for; both have defaults, so the alternatives are never taken.
-fn shape(params: &ParamSet) -> Shape {
-    let get = |name, or: i64| params.get_int(name).unwrap_or(or) as usize;
-    Shape { m: get("M", 30), ef_construction: get("efConstruction", 360) }
-}
-
-/// The beam width that search parameters ask for.
-pub(crate) fn width(params: &ParamSet, k: usize) -> Result<usize, SearchError> {
-    match params.get_int(EF.name) {
-        Some(ef) if (ef as usize) < k => Err(SearchError::BelowK { name: EF.name, value: ef as usize, k }),
-        Some(ef) => Ok(ef as usize),
-        None => Ok(k.max(EF_DEFAULT)),
-    }
-}
-
-/// A built graph.
-#[derive(Debug)]
-pub(crate) struct HnswIndex {
-    spec: Spec,
-    shape: Shape,
-    rows: usize,
-    /// Rows that are in the graph.
-    nodes: usize,
-    /// Which they are, unless all are.
-    present: Option<Array<u64>>,
-    /// Inverse norms of the rows for cosine, else empty.
-    norms: Array<f32>,
-    /// `None` when there are no nodes.
-    graph: Option<Graph>,
-}
-
-impl HnswIndex {
-    /// The spec may be of another factory that chose this index and its shape.
-    pub(crate) fn build(
-        spec: &Spec,
-        shape: Shape,
-        rows: AnyRows<'_>,
-        present: Option<BitmapView<'_>>,
-        cx: &BuildCx<'_>,
-    ) -> Result<Self, BuildError> {
-        match rows {
-            AnyRows::F32(rows) => Self::build_typed(spec, shape, rows, present, cx),
-            AnyRows::F16(rows) => Self::build_typed(spec, shape, rows, present, cx),
-            AnyRows::Bf16(_) | AnyRows::I8(_) | AnyRows::U8(_) | AnyRows::U4(_) | AnyRows::Binary(_) => {
-                Err(KernelError::Unsupported { metric: spec.metric(), element: rows.element() }.into())
-            }
-        }
+impl IndexFactory for HnswSq {
+    fn name(&self) -> &'static str {
+        "HNSW_SQ"
     }
 
-    fn build_typed<E: Number>(
-        spec: &Spec,
-        shape: Shape,
-        rows: Rows<'_, E>,
-        present: Option<BitmapView<'_>>,
-        cx: &BuildCx<'_>,
-    ) -> Result<Self, BuildError> {
-        if cx.cancel.is_cancelled() {
-            return Err(BuildError::Cancelled);
-        }
-        (cx.progress)(0, rows.len() as u64);
-        let kernel = Kernel::<E>::new(spec.metric())?;
-        let beside = spec.metric() == Metric::Cosine;
-        let mut norms: Vec<f32> = rows.iter().filter(|_| beside).map(|row| kernel.norm(row)).collect();
-        // A row that is not finite has no place among neighbours: its keys are NaN or infinite.
-        let usable = Bitmap::from_fn(rows.len(), |i| {
-            present.is_none_or(|bits| bits.get(i))
-                && check::all_finite(rows.row(i))
-                && norms.get(i).is_none_or(|norm| norm.is_finite())
-        });
-        // Where a row is not in the graph its norm is never used, but is saved: it must be a number.
-        norms.iter_mut().enumerate().for_each(|(i, norm)| {
-            *norm = if usable.get(i) { inverse(*norm) } else { 0.0 };
-        });
-        let nodes = usable.count_ones();
-        let scorer = Scorer::new(spec.metric(), rows, &norms)?;
-        let graph = build::build(shape, scorer, usable.iter_ones().map(|i| i as u32), cx)?;
-        (cx.progress)(rows.len() as u64, rows.len() as u64);
-        let present = (nodes < rows.len()).then(|| Array::Owned(usable.words().to_vec()));
-        let spec = spec.clone();
-        Ok(Self { spec, shape, rows: rows.len(), nodes, present, norms: Array::Owned(norms), graph })
-    }
-}
-
-impl Index for HnswIndex {
-    fn factory(&self) -> &'static dyn IndexFactory {
-        self.spec.factory()
+    fn aliases(&self) -> &'static [&'static str] {
+        &[]
     }
 
-    fn spec(&self) -> &Spec {
-        &self.spec
+    fn params(&self) -> &'static [Param] {
+        params::HNSW_SQ
     }
 
-    fn len(&self) -> usize {
-        self.rows
+    fn supports(&self, element: ElementType, metric: Metric) -> bool {
+        is_number(element, metric)
     }
 
-    fn footprint_bytes(&self) -> u64 {
-        let graph = self.graph.as_ref().map_or(0, |graph| {
-            let upper: u64 = graph.upper.iter().map(|level| level.ids.size_bytes() + level.links.size_bytes()).sum();
-            graph.base.size_bytes() + upper
-        });
-        graph + self.norms.size_bytes() + self.present.as_ref().map_or(0, Array::size_bytes)
+    fn check(&self, params: &ParamSet, _element: ElementType, _dim: usize) -> Result<(), ParamError> {
+        let walked = params.get_choice(SQ_TYPE.name).unwrap_or("SQ8");
+        recipe::check_refine(params, walked, recipe::bits_of(walked))
     }
 
-    fn describe(&self) -> String {
-        let Shape { m, ef_construction } = self.shape;
-        let levels = self.graph.as_ref().map_or(0, |graph| graph.upper.len() + 1);
-        format!(
-            "HNSW with M {m}, efConstruction {ef_construction} over {} of {} rows on {levels} levels",
-            self.nodes, self.rows
-        )
-    }
-
-    fn search(
+    fn build(
         &self,
+        spec: &Spec,
         rows: AnyRows<'_>,
-        query: Vector<'_>,
-        search: &Search<'_>,
-        scratch: &mut Scratch,
-        out: &mut TopK,
-    ) -> Result<Stats, SearchError> {
-        check::search(&self.spec, self.rows, rows, query, search, out)?;
-        if let (Some(rows), Some(query)) = (rows.typed::<f32>(), query.typed()) {
-            return self.search_typed(rows, query, search, scratch, out);
-        }
-        if let (Some(rows), Some(query)) = (rows.typed::<F16>(), query.typed()) {
-            return self.search_typed(rows, query, search, scratch, out);
-        }
-        Err(SearchError::Element { want: self.spec.element(), got: query.element() })
+        present: Option<BitmapView<'_>>,
+        cx: &BuildCx<'_>,
+    ) -> Result<Box<dyn Index>, BuildError> {
+        spec.check_build(self.name(), rows, present, MAX_NODE as usize)?;
+        let recipe = Recipe::hnsw_sq(spec.params(), spec.element());
+        Ok(Box::new(HnswIndex::build(spec, recipe, rows, present, cx)?))
     }
 
-    fn save(&self, out: &mut dyn Write) -> io::Result<()> {
-        format::save(self, out)
+    fn open(&self, blob: Blob, spec: &Spec, _cx: &OpenCx<'_>) -> Result<Box<dyn Index>, OpenError> {
+        check::open_spec(spec, self.name())?;
+        let recipe = Recipe::hnsw_sq(spec.params(), spec.element());
+        Ok(Box::new(HnswIndex::open(&Container::read(&blob)?, spec, recipe)?))
     }
+}
+
+/// Whether vectors are of numbers that codes can be made of, and the metric is one of theirs.
+pub(crate) fn is_number(element: ElementType, metric: Metric) -> bool {
+    matches!(element, ElementType::F32 | ElementType::F16 | ElementType::Bf16 | ElementType::I8)
+        && element.supports(metric)
 }
 
 #[cfg(test)]

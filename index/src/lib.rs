@@ -44,6 +44,7 @@ pub mod gpu;
 mod graph;
 mod hnsw;
 mod index;
+mod par;
 mod param;
 mod scratch;
 #[cfg(any(test, feature = "testing"))]
@@ -58,7 +59,7 @@ pub use error::{BuildError, OpenError, ParamError, SearchError, SpecError};
 pub use factory::{BuildCx, INDEXES, IndexFactory, OpenCx, Spec, find, no_progress};
 pub use flat::Flat;
 pub use gpu::GpuBruteForce;
-pub use hnsw::Hnsw;
+pub use hnsw::{Hnsw, HnswSq};
 pub use index::{Index, Search, Stats};
 pub use param::{Param, ParamKind, ParamSet, Stage, Value, parse};
 pub use scratch::Scratch;

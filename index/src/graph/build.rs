@@ -29,7 +29,7 @@ const BATCH_MAX: usize = 8192;
 const GROUP: usize = 16;
 
 /// How the graph is built.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
     pub(crate) m: usize,
     pub(crate) ef_construction: usize,

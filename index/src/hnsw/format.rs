@@ -2,37 +2,49 @@
 //!
 //! | section | numbers | what |
 //! |---|---|---|
-//! | meta | 9 of 8 bytes | element (1 f32, 2 f16), metric (1 L2, 2 IP, 3 COSINE), dimension, rows, nodes, M, efConstruction, entry row (2^32 - 1 when there are no nodes), upper levels |
+//! | meta | 12 of 8 bytes | element, metric, dimension, rows, nodes, M, efConstruction, entry row (2^32 - 1 when there are no nodes), upper levels, tiers (1 for walked codes, 3 for refining codes as well, else 0), candidates kept for each that is asked for and candidates put in order again for each row wanted, both f32 |
 //! | present | 1 bit for each row, in words of 8 bytes | whether the row is a node; missing when all are |
-//! | norms | rows of 4 bytes | inverse Euclidean norms as f32, 0 for the zero vector; only for COSINE |
+//! | norms | rows of 4 bytes | inverse Euclidean norms as f32, 0 for the zero vector; only for COSINE without codes |
 //! | links | rows times 2 M of 4 bytes | neighbours of each row on the lowest level as row ids, then 2^32 - 1 to the end |
 //! | upper ids, item l | 4 bytes each | row ids on level l, ascending |
 //! | upper links, item l | M for each id of 4 bytes | neighbours on level l as positions among its ids, then 2^32 - 1 |
+//! | code sections, item 0 | | the tier that is walked on, as its own file says |
+//! | code sections, item 1 | | the tier that refines |
 
 use std::io::{self, Write};
 
 use elanus_kernels::{BitmapView, Metric};
 
-use super::HnswIndex;
+use super::fit::Fit;
+use super::index::HnswIndex;
+use super::recipe::{Ground, Recipe};
 use crate::array::Array;
 use crate::container::{self, Container, Kind, Part, Section, Tag};
+use crate::graph::MAX_NODE;
 use crate::graph::levels::MAX_LEVEL;
 use crate::graph::links::{EMPTY, Graph, Upper};
-use crate::graph::{MAX_NODE, Shape};
+use crate::tier::{self, Tier};
 use crate::{OpenError, Spec, check};
 
-const META: usize = container::META_SHARED + 4;
+const META: usize = container::META_SHARED + 7;
+
+/// The items of the sections of tiers.
+const WALKED: u32 = 0;
+const REFINE: u32 = 1;
 
 pub(super) fn save(index: &HnswIndex, out: &mut dyn Write) -> io::Result<()> {
     let shared = container::shared_meta(&index.spec, index.rows, index.nodes);
     let entry = index.graph.as_ref().map_or(EMPTY, |graph| graph.entry);
     let upper: &[Upper] = index.graph.as_ref().map_or(&[], |graph| &graph.upper);
-    let own = [index.shape.m as u64, index.shape.ef_construction as u64, u64::from(entry), upper.len() as u64];
-    let meta = [&shared[..], &own[..]].concat();
+    let shape = index.recipe.shape;
+    let tiers = u64::from(index.walked.is_some()) | u64::from(index.refine.is_some()) << 1;
+    let fit = [index.fit.widen, index.fit.refine].map(|value| u64::from(value.to_bits()));
+    let own = [shape.m as u64, shape.ef_construction as u64, u64::from(entry), upper.len() as u64, tiers];
+    let meta = [&shared[..], &own[..], &fit[..]].concat();
     let part = |tag, bytes| Part { tag, item: 0, bytes };
     let mut parts = vec![part(Tag::Meta, bytemuck::cast_slice(&meta))];
     parts.extend(index.present.as_ref().map(|words| part(Tag::Present, words.as_bytes())));
-    if index.spec.metric() == Metric::Cosine {
+    if index.has_norms() {
         parts.push(part(Tag::Norms, index.norms.as_bytes()));
     }
     parts.extend(index.graph.as_ref().map(|graph| part(Tag::Links, graph.base.as_bytes())));
@@ -41,15 +53,18 @@ pub(super) fn save(index: &HnswIndex, out: &mut dyn Write) -> io::Result<()> {
         parts.push(Part { tag: Tag::UpperIds, item, bytes: level.ids.as_bytes() });
         parts.push(Part { tag: Tag::UpperLinks, item, bytes: level.links.as_bytes() });
     }
+    parts.extend(index.walked.iter().flat_map(|tier| tier.parts(WALKED)));
+    parts.extend(index.refine.iter().flat_map(|tier| tier.parts(REFINE)));
     container::write(out, Kind::Hnsw, &parts)
 }
 
 impl HnswIndex {
-    pub(crate) fn open(container: &Container, spec: &Spec, shape: Shape) -> Result<Self, OpenError> {
+    pub(crate) fn open(container: &Container, spec: &Spec, recipe: Recipe) -> Result<Self, OpenError> {
         container.expect_kind(Kind::Hnsw)?;
         check::kernel(spec.element(), spec.metric())?;
         let section = container.need(Tag::Meta, 0)?;
         let meta = container::read_meta(container, spec, META)?;
+        let shape = recipe.shape;
         let own = [("M", shape.m as u64, meta[5]), ("efConstruction", shape.ef_construction as u64, meta[6])];
         for (what, want, got) in own {
             if want != got {
@@ -64,7 +79,6 @@ impl HnswIndex {
             return Err(section.refuse(8, 8, "more levels than a graph has", levels));
         }
         let present = container::read_present(container, rows, nodes)?;
-        let norms = read_norms(container, spec.metric(), rows)?;
         let is_node = |row: u32| -> bool {
             let bits = present.as_ref().map(|words| BitmapView::new(words.as_slice(), rows as usize));
             u64::from(row) < rows && bits.is_none_or(|bits| bits.get(row as usize))
@@ -80,20 +94,70 @@ impl HnswIndex {
             }
             Some(graph)
         };
-        let sections = 1 + usize::from(present.is_some()) + usize::from(spec.metric() == Metric::Cosine);
-        let want = sections + usize::from(graph.is_some()) + 2 * levels as usize;
-        if container.len() != want {
-            return Err(OpenError::Mismatch { what: "sections", want: want as u64, got: container.len() as u64 });
-        }
+        let (walked, refine, fit) = read_tiers(container, spec, recipe, &meta)?;
         let (rows, nodes, spec) = (rows as usize, nodes as usize, spec.clone());
-        Ok(Self { spec, shape, rows, nodes, present, norms, graph })
+        let norms = Array::Owned(Vec::new());
+        let mut index = Self { spec, recipe, rows, nodes, present, norms, graph, walked, refine, fit };
+        if index.has_norms() {
+            index.norms = read_norms(container, rows as u64)?;
+        }
+        index.check_count(container, levels as usize)?;
+        Ok(index)
+    }
+
+    /// Whether norms are kept beside the graph.
+    fn has_norms(&self) -> bool {
+        self.spec.metric() == Metric::Cosine && self.walked.is_none()
+    }
+
+    /// Whether the bytes hold the sections of such an index and no others.
+    fn check_count(&self, container: &Container, levels: usize) -> Result<(), OpenError> {
+        let tiers = self.walked.iter().chain(&self.refine).map(|tier| tier.parts(0).len()).sum::<usize>();
+        let sections = 1 + usize::from(self.present.is_some()) + usize::from(self.has_norms());
+        let want = sections + usize::from(self.graph.is_some()) + 2 * levels + tiers;
+        let got = container.len();
+        if got == want {
+            return Ok(());
+        }
+        Err(OpenError::Mismatch { what: "sections", want: want as u64, got: got as u64 })
     }
 }
 
-fn read_norms(container: &Container, metric: Metric, rows: u64) -> Result<Array<f32>, OpenError> {
-    if metric != Metric::Cosine {
-        return Ok(Array::Owned(Vec::new()));
+type Tiers = (Option<Box<dyn Tier>>, Option<Box<dyn Tier>>, Fit);
+
+/// Reads the tiers that the meta section speaks of, which must be those that the recipe allows.
+fn read_tiers(container: &Container, spec: &Spec, recipe: Recipe, meta: &[u64]) -> Result<Tiers, OpenError> {
+    let section = container.need(Tag::Meta, 0)?;
+    let (rows, dim) = (meta[3] as usize, spec.dim());
+    let tier = |role| tier::open(container, role, spec.metric(), dim, rows);
+    let (walked, refine) = match meta[9] {
+        0 => (None, None),
+        1 => (tier(WALKED)?, None),
+        3 => (tier(WALKED)?, tier(REFINE)?),
+        got => return Err(section.refuse(9, 8, "no such set of tiers", got)),
+    };
+    let has = u64::from(walked.is_some()) | u64::from(refine.is_some()) << 1;
+    let is_allowed = match recipe.ground {
+        Ground::Rows => walked.is_none(),
+        Ground::Fitting => walked.as_ref().is_none_or(|tier| matches!(tier.code(), tier::Code::Sq(_))),
+        Ground::Codes(code) => walked.as_ref().is_none_or(|tier| tier.code() == code),
+    };
+    let is_refined = refine.as_ref().is_none_or(|tier| Some(tier.code()) == recipe.refine);
+    if has != meta[9] || !is_allowed || !is_refined {
+        return Err(section.refuse(9, 8, "not the tiers that were asked for", meta[9]));
     }
+    let mut numbers = [1.0_f32; 2];
+    for (at, number) in numbers.iter_mut().enumerate() {
+        let got = meta[10 + at];
+        *number = u32::try_from(got).map_or(f32::NAN, f32::from_bits);
+        if !(1.0..=Fit::MAX).contains(number) {
+            return Err(section.refuse(10 + at, 8, "not a factor of a search", got));
+        }
+    }
+    Ok((walked, refine, Fit { widen: numbers[0], refine: numbers[1] }))
+}
+
+fn read_norms(container: &Container, rows: u64) -> Result<Array<f32>, OpenError> {
     let section = container.need(Tag::Norms, 0)?;
     let norms = section.array::<f32>(rows)?;
     match norms.as_slice().iter().position(|norm| !norm.is_finite() || norm.is_sign_negative()) {

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use elanus_kernels::TopK;
 use elanus_kernels::rng::Rng;
 
+use super::recipe::{Ground, Recipe};
 use super::*;
 use crate::graph::links::{self, Numbering, used};
 use crate::testing::Fixture;
-use crate::{Cancel, KeyRange, no_progress};
+use crate::{Cancel, KeyRange, Scratch, Search, Stage, Stats, no_progress};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/golden.json");
 
@@ -16,12 +18,13 @@ fn built(fixture: &Fixture, m: usize, ef_construction: usize, seed: u64) -> Hnsw
     let given = vec![("M".to_owned(), m.to_string()), ("efConstruction".to_owned(), ef_construction.to_string())];
     let spec = Spec::new(&Hnsw, fixture.element, fixture.dim, fixture.metric, given).unwrap();
     let cx = BuildCx { pool: None, seed, cancel: &Cancel::new(), progress: &no_progress, device: None };
-    HnswIndex::build(&spec, shape(spec.params()), fixture.rows(), None, &cx).unwrap()
+    HnswIndex::build(&spec, Recipe { ground: Ground::Rows, ..Recipe::hnsw(spec.params()) }, fixture.rows(), None, &cx)
+        .unwrap()
 }
 
 fn search(index: &HnswIndex, fixture: &Fixture, query: usize, k: usize, ef: usize) -> (Vec<u32>, Stats) {
     let given = [("ef".to_owned(), ef.to_string())];
-    let params = crate::parse(PARAMS, Stage::Search, &given).unwrap();
+    let params = crate::parse(params::HNSW, Stage::Search, &given).unwrap();
     let search = Search { k, params: &params, filter: None, range: KeyRange::ALL, cancel: &Cancel::new() };
     let mut out = TopK::new(k);
     let query = fixture.query(query);

@@ -1,0 +1,70 @@
+//! The parameters of the HNSW types, with Milvus's names, ranges and defaults.
+
+use crate::{Param, ParamKind, Stage};
+
+/// The search parameter of every index that may be a graph inside.
+pub(crate) const EF: Param = Param {
+    name: "ef",
+    aliases: &[],
+    kind: ParamKind::Int { min: 1, max: 32_768, default: None },
+    stage: Stage::Search,
+    doc: "Candidates kept during a search, at least k; more find more of the true neighbours and take longer. \
+          When not given: k, but at least 64.",
+};
+
+pub(super) const M: Param = Param {
+    name: "M",
+    aliases: &["m"],
+    kind: ParamKind::Int { min: 2, max: 2048, default: Some(30) },
+    stage: Stage::Build,
+    doc: "Links of a node on each upper level at most; twice as many on the lowest.",
+};
+
+/// `m` is the number of sub-vectors where there are any, so that it cannot be a spelling of `M`.
+pub(super) const M_ONLY: Param = Param { aliases: &[], ..M };
+
+pub(super) const EF_CONSTRUCTION: Param = Param {
+    name: "efConstruction",
+    aliases: &["ef_construction"],
+    kind: ParamKind::Int { min: 1, max: i32::MAX as i64, default: Some(360) },
+    stage: Stage::Build,
+    doc: "How many candidates the neighbours of a node are chosen from; more make better graphs and longer builds.",
+};
+
+pub(super) const SQ_TYPE: Param = Param {
+    name: "sq_type",
+    aliases: &[],
+    kind: ParamKind::Choice { choices: &["SQ4U", "SQ6", "SQ8", "BF16", "FP16"], default: Some("SQ8") },
+    stage: Stage::Build,
+    doc: "The codes that a search walks on: 4, 6 or 8 bits for each component, or a float of 16 bits.",
+};
+
+pub(super) const REFINE: Param = Param {
+    name: "refine",
+    aliases: &[],
+    kind: ParamKind::Bool { default: Some(false) },
+    stage: Stage::Build,
+    doc: "Whether finer codes are kept by which the best candidates are put in order again.",
+};
+
+pub(super) const REFINE_TYPE: Param = Param {
+    name: "refine_type",
+    aliases: &[],
+    kind: ParamKind::Choice { choices: &["SQ6", "SQ8", "BF16", "FP16", "FP32"], default: None },
+    stage: Stage::Build,
+    doc: "The finer codes; FP32 are the vectors themselves, of which no copy is kept. When not given: FP32.",
+};
+
+pub(super) const REFINE_K: Param = Param {
+    name: "refine_k",
+    aliases: &[],
+    kind: ParamKind::Float { min: 1.0, max: 32_768.0, default: None },
+    stage: Stage::Search,
+    doc: "So many times k candidates are put in order again by finer codes or the vectors, but never more than ef. When \
+          not given: as many as the data were found to need when the index was built.",
+};
+
+/// Of HNSW.
+pub(super) const HNSW: &[Param] = &[M, EF_CONSTRUCTION, EF];
+/// Of HNSW_SQ.
+pub(super) const HNSW_SQ: &[Param] = &[M, EF_CONSTRUCTION, SQ_TYPE, REFINE, REFINE_TYPE, EF, REFINE_K];
