@@ -86,3 +86,6 @@ pub(crate) fn open(
     }
     Err(section.refuse(0, 8, "no such codes", number))
 }
+
+#[cfg(test)]
+mod tests;
