@@ -14,7 +14,7 @@ use crate::graph::links::Graph;
 use crate::graph::walk::Walk;
 use crate::tier::rows::Lent;
 use crate::tier::source::{self, Source};
-use crate::tier::sq::SqKind;
+use crate::tier::sq::{SqKind, SqTier};
 use crate::tier::{self, Code, Tier};
 use crate::{BuildCx, BuildError, Scratch, SearchError, Stats};
 
@@ -28,8 +28,6 @@ const WIDTH: usize = 160;
 const PLACES_MAX: f64 = 2.5;
 /// From so many components on, 4 bits for each are tried first: below, errors do not cancel out enough.
 const FOUR_BITS_FROM: usize = 160;
-/// Below so many components a row takes hardly more cache lines than its codes would.
-const CODES_FROM: usize = 16;
 
 /// How far a search on codes looks.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,7 +73,7 @@ pub(super) fn choose(
         }
         Ground::Fitting => {
             for bits in fitting_bits(source) {
-                let code = Code::Sq(SqKind { bits: *bits, is_uniform: false });
+                let code = Code::Sq(SqKind { bits, is_uniform: false });
                 let Some(tier) = tier::build(code, source, cx)? else { return Ok(exact) };
                 let Some(places) = places(index, graph, &*tier, source, cx)? else { return Ok(exact) };
                 if places.mean <= PLACES_MAX {
@@ -87,16 +85,11 @@ pub(super) fn choose(
     }
 }
 
-/// Bits of codes that are smaller than the rows, the least first.
-fn fitting_bits(source: &Source<'_>) -> &'static [u32] {
-    let bytes = source.rows.element().size_bytes();
-    match source.dim() {
-        dim if dim < CODES_FROM || bytes == 0 => &[],
-        dim if dim >= FOUR_BITS_FROM && bytes == 1 => &[4],
-        dim if dim >= FOUR_BITS_FROM => &[4, 8],
-        _ if bytes == 1 => &[],
-        _ => &[8],
-    }
+/// Bits of codes that take fewer bytes than the rows, the least first.
+fn fitting_bits(source: &Source<'_>) -> impl Iterator<Item = u32> {
+    let (dim, row) = (source.dim(), source.dim() * source.rows.element().size_bytes());
+    let tried: &[u32] = if dim >= FOUR_BITS_FROM { &[4, 8] } else { &[8] };
+    tried.iter().copied().filter(move |bits| SqTier::record_bytes(dim, *bits) < row)
 }
 
 /// Places per row wanted.

@@ -9,7 +9,7 @@ use crate::{Blob, IndexFactory, KeyRange, OpenCx, OpenError, Scratch};
 
 /// An index with every kind of section, as its bytes.
 fn sample(factory: &'static dyn IndexFactory, rows: usize) -> (Fixture, Vec<u8>) {
-    let fixture = Fixture::clustered(ElementType::F32, Metric::Cosine, rows, 6, 31);
+    let fixture = Fixture::clustered(ElementType::F32, Metric::Cosine, rows, 20, 31);
     let present = Bitmap::from_fn(rows, |row| row % 9 != 4);
     let bytes = bytes_of(&*build_on(2, factory, &fixture, Some(present.view())));
     (fixture, bytes)

@@ -24,6 +24,8 @@ const SAMPLE: usize = 16_384;
 const PART: usize = 1024;
 /// The share of values that the one grid of SQ4U leaves out at each end, as Milvus does.
 const TRIM: f64 = 0.01;
+/// Bytes of the factors of a row that has its own grid.
+const FACTORS: usize = 12;
 /// What the first of the code parameters says of this tier.
 pub(super) const NUMBER: u64 = 1;
 
@@ -82,6 +84,11 @@ impl SqTier {
             Err(BuildError::Quantizer(_)) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Bytes of a row of `dim` components where each row has its own grid.
+    pub(crate) fn record_bytes(dim: usize, bits: u32) -> usize {
+        ((dim * bits as usize).div_ceil(8) + FACTORS).next_multiple_of(LINE)
     }
 
     fn empty(kind: SqKind, codec: SqCodec, rows: usize) -> Self {
