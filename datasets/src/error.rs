@@ -241,7 +241,10 @@ impl fmt::Display for DatasetError {
         match self {
             Self::Unknown { name, known } => write!(f, "no data set is named `{name}`: expected one of {known}"),
             Self::Sizes { name, max } => {
-                write!(f, "`{name}`: expected two positive numbers, rows x dimension, and at most {max} values in all")
+                write!(
+                    f,
+                    "`{name}`: expected positive numbers in the places of <n> and <d>, and at most {max} values in all"
+                )
             }
             Self::NotInstalled { name, looked, install } => {
                 write!(f, "data set `{name}` is not installed; looked for")?;

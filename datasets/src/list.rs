@@ -3,10 +3,12 @@
 mod debian_minilm;
 mod fashion;
 mod glove;
+mod latent;
 mod places;
 mod synthetic;
 #[cfg(test)]
 mod tests;
+mod text;
 mod wallpaper_sift;
 
 pub use fashion::{BUNDLE_QUERIES, BUNDLE_TRUTH_K};
@@ -48,8 +50,10 @@ pub static DATASETS: &[&Dataset] = &[
     &fashion::BUNDLE,
     &synthetic::CLUSTERED,
     &synthetic::UNIFORM,
+    &latent::LATENT,
     &fashion::FULL,
     &glove::GLOVE,
+    &text::TEXT,
     &debian_minilm::SET,
     &wallpaper_sift::SET,
 ];

@@ -1,7 +1,10 @@
 //! Made-up vectors by a seeded recipe: the same numbers on every machine, for any size.
 
+mod latent;
 #[cfg(test)]
 mod tests;
+
+pub use latent::Latent;
 
 use elanus_kernels::rng::Rng;
 

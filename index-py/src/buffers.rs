@@ -51,6 +51,27 @@ impl Matrix {
     }
 }
 
+/// Bits of Python's, one for each of `count` rows, the first in the lowest bit of the first byte, as words of 64. Bits past
+/// the last row count for nothing.
+pub(crate) fn bits_of(py: Python<'_>, object: &Bound<'_, PyAny>, count: usize) -> PyResult<Vec<u64>> {
+    let buffer = PyBuffer::<u8>::get(object)
+        .map_err(|error| PyValueError::new_err(format!("bits are not bytes: {}", error.value(py))))?;
+    let got = buffer.item_count();
+    if got != count.div_ceil(8) {
+        return Err(PyValueError::new_err(format!(
+            "{got} bytes of bits given, {count} rows take {}",
+            count.div_ceil(8)
+        )));
+    }
+    let bytes = buffer.to_vec(py)?;
+    let word = |part: &[u8]| {
+        let mut word = [0; 8];
+        word[..part.len()].copy_from_slice(part);
+        u64::from_le_bytes(word)
+    };
+    Ok(bytes.chunks(8).map(word).collect())
+}
+
 /// An array of Python's to write `rows` times `columns` results to.
 pub(crate) struct Target<T>(PyBuffer<T>);
 

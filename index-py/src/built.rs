@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use elanus_index::{
     Blob, BuildCx, Cancel, Index, IndexFactory, KeyRange, OpenCx, ParamSet, Search, Spec, Stage, no_progress,
 };
-use elanus_kernels::{ElementType, Metric, Neighbor, Rows, TopK, Vector};
+use elanus_kernels::{BitmapView, ElementType, Metric, Neighbor, Rows, TopK, Vector};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// What went wrong, for the user.
@@ -41,6 +41,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) queries: &'a [f32],
     pub(crate) dim: usize,
     pub(crate) k: usize,
+    /// One bit for each row that may be found, in words of 64; all may where there is none.
+    pub(crate) filter: Option<&'a [u64]>,
     pub(crate) ids: &'a mut [u32],
     pub(crate) keys: &'a mut [f32],
 }
@@ -129,15 +131,23 @@ impl Built {
     /// Searches for the nearest rows of each query. A single query, or all on one thread, are searched by the calling
     /// thread itself.
     pub(crate) fn search(&self, batch: Batch<'_>, params: &ParamSet, threads: usize) -> Result<(), Failure> {
-        let Batch { queries, dim, k, ids, keys } = batch;
+        let Batch { queries, dim, k, filter, ids, keys } = batch;
         if dim != self.dim {
             return Err(format!("dimension {dim} given to an index of dimension {}", self.dim).into());
         }
         if k == 0 || threads == 0 {
             return Err("k and threads must be at least 1".into());
         }
+        if let Some(words) = filter
+            && words.len() != self.len().div_ceil(u64::BITS as usize)
+        {
+            return Err(
+                format!("a filter made for another index: {} words for {} rows", words.len(), self.len()).into()
+            );
+        }
+        let filter = filter.map(|words| BitmapView::new(words, self.len()));
         let cancel = Cancel::new();
-        let search = Search { k, params, filter: None, range: KeyRange::ALL, cancel: &cancel };
+        let search = Search { k, params, filter, range: KeyRange::ALL, cancel: &cancel };
         let blocks = queries.chunks(QUERIES_AT_ONCE * dim);
         let targets = ids.chunks_mut(QUERIES_AT_ONCE * k).zip(keys.chunks_mut(QUERIES_AT_ONCE * k));
         let mut blocks = blocks.zip(targets);

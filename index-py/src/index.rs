@@ -7,7 +7,7 @@ use elanus_index::ParamSet;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::buffers::{Matrix, Target};
+use crate::buffers::{Matrix, Target, bits_of};
 use crate::built::{self, Batch, Built, Failure};
 
 /// The names of the index types that can be built.
@@ -59,6 +59,12 @@ pub(crate) struct SearchParams {
     params: ParamSet,
 }
 
+/// Rows that may be found, read once for many searches.
+#[pyclass(frozen)]
+pub(crate) struct Filter {
+    words: Vec<u64>,
+}
+
 /// A built index with its rows.
 #[pyclass(frozen)]
 pub(crate) struct Index {
@@ -74,10 +80,16 @@ impl Index {
         Ok(SearchParams { params })
     }
 
+    /// Reads which rows may be found: bytes with one bit for each row, the first row's the lowest of the first byte, as
+    /// `numpy.packbits(mask, bitorder="little")` gives them.
+    fn filter(&self, py: Python<'_>, bits: &Bound<'_, PyAny>) -> PyResult<Filter> {
+        Ok(Filter { words: bits_of(py, bits, self.built.len())? })
+    }
+
     /// Writes the ids (uint32) and keys (float32; the smaller, the nearer) of the k nearest rows of each query, nearest
-    /// first. Where fewer rows are found the id is 4294967295 and the key infinite. The queries may not be written to
-    /// during the call.
-    #[pyo3(signature = (queries, k, params, threads, ids_out, keys_out))]
+    /// first. Where fewer rows are found the id is 4294967295 and the key infinite. Only rows of the filter, one of this
+    /// index, are found. The queries may not be written to during the call.
+    #[pyo3(signature = (queries, k, params, threads, ids_out, keys_out, filter=None))]
     #[expect(clippy::too_many_arguments, reason = "the arguments of the call in Python")]
     fn search(
         &self,
@@ -88,6 +100,7 @@ impl Index {
         threads: usize,
         ids_out: &Bound<'_, PyAny>,
         keys_out: &Bound<'_, PyAny>,
+        filter: Option<&Filter>,
     ) -> PyResult<()> {
         let queries = Matrix::of("queries", queries)?;
         let ids_out = Target::<u32>::of("ids_out", ids_out, queries.rows, k)?;
@@ -96,7 +109,8 @@ impl Index {
         let mut keys = vec![0.0; queries.rows * k];
         py.detach(|| {
             let (ids, keys) = (&mut ids[..], &mut keys[..]);
-            let batch = Batch { queries: queries.values(), dim: queries.dim, k, ids, keys };
+            let filter = filter.map(|filter| &filter.words[..]);
+            let batch = Batch { queries: queries.values(), dim: queries.dim, k, filter, ids, keys };
             self.built.search(batch, &params.params, threads)
         })
         .map_err(refused)?;

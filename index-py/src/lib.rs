@@ -25,7 +25,7 @@ mod module {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use super::index::{Index, SearchParams, build, kinds, open};
+    use super::index::{Filter, Index, SearchParams, build, kinds, open};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -44,6 +44,12 @@ def room(count, k):
     return ids, keys
 
 
+def bits(rows, count):
+    """One bit for each row, set for those given."""
+    number = sum(1 << row for row in set(rows))
+    return number.to_bytes((count + 7) // 8, "little")
+
+
 class Module(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -54,10 +60,11 @@ class Module(unittest.TestCase):
         cls.flat = elanus_index.build("FLAT", cls.rows)
         cls.graph = elanus_index.build("HNSW", cls.rows, params={"M": "16", "efConstruction": "100"})
 
-    def search(self, index, k=10, threads=1, params=None, queries=None):
+    def search(self, index, k=10, threads=1, params=None, queries=None, rows=None):
         queries = self.queries if queries is None else queries
         ids, keys = room(queries.shape[0] if queries.ndim == 2 else 1, k)
-        index.search(queries, k, index.params(params), threads, ids, keys)
+        more = [] if rows is None else [index.filter(bits(rows, len(index)))]
+        index.search(queries, k, index.params(params), threads, ids, keys, *more)
         return ids.tolist(), keys.tolist()
 
     def test_exact_search_finds_what_python_finds(self):
@@ -99,6 +106,37 @@ class Module(unittest.TestCase):
         ids, keys = room(1, 5)
         self.flat.search(self.queries[:0], 5, self.flat.params(), 2, ids[:0], keys[:0])
         self.assertEqual(ids.tolist(), [[0] * 5])
+
+    def test_only_rows_of_the_filter_are_found(self):
+        everything = self.search(self.flat, k=COUNT)[0]
+        for wanted in (range(COUNT), range(0, COUNT, 3), range(COUNT - 70, COUNT), [5, 64, 1999]):
+            allowed = set(wanted)
+            exact = [[row for row in found if row in allowed][:10] for found in everything]
+            for threads in (1, 2):
+                found, _ = self.search(self.flat, rows=wanted, threads=threads)
+                self.assertEqual([[row for row in one if row < COUNT] for one in found], exact)
+            found, keys = self.search(self.graph, rows=wanted, params={"ef": "200"})
+            hits = sum(len(set(a) & set(b)) for a, b in zip(found, exact))
+            self.assertGreater(hits / sum(map(len, exact)), 0.95)
+            for one in found:
+                self.assertLessEqual(set(one) - {4294967295}, allowed)
+        found, keys = self.search(self.graph, rows=[])
+        self.assertEqual((found[0], keys[0]), ([4294967295] * 10, [float("inf")] * 10))
+
+    def test_a_filter_has_a_bit_for_each_row(self):
+        for wrong in (b"", bytes(249), bytes(251), bytes(4 * 250)):
+            with self.assertRaisesRegex(ValueError, "2000 rows take 250"):
+                self.graph.filter(wrong)
+        with self.assertRaisesRegex(ValueError, "not bytes"):
+            self.graph.filter(array.array("f", [0.0] * 250))
+        small = elanus_index.build("FLAT", matrix(self.values[: 3 * DIM]))
+        ids, keys = room(QUERIES, 10)
+        with self.assertRaisesRegex(ValueError, "another index"):
+            small.search(self.queries, 10, small.params(), 1, ids, keys, self.graph.filter(bytes(250)))
+        # The bits past the last row count for nothing.
+        ids, _ = room(1, 5)
+        small.search(self.rows[:1], 5, small.params(), 1, ids, room(1, 5)[1], small.filter(b"\xff"))
+        self.assertEqual(sorted(ids.tolist()[0])[:3], [0, 1, 2])
 
     def test_save_and_open(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -100,6 +100,46 @@ fn glove_from_its_package() {
 }
 
 #[test]
+fn dictionary_entries_where_they_were_made() {
+    let Some(set) = installed("text-384") else { return };
+    check_entry(&set);
+    assert_eq!(set.query_count(), 1_000);
+    let subjects: HashSet<_> = set.labels.as_ref().unwrap().iter().collect();
+    assert_eq!(subjects.len(), 45);
+    for row in set.base.chunks_exact(set.dim).step_by(1_000).chain(set.queries.chunks_exact(set.dim).step_by(100)) {
+        let square: f32 = row.iter().map(|value| value * value).sum();
+        assert!((square - 1.0).abs() < 1e-4, "length {}", square.sqrt());
+    }
+}
+
+#[test]
+fn entries_in_small() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| write_whole(&folder.path().join(name), bytes).unwrap();
+    let rows = |rows: &[[f32; 2]]| {
+        let counts = [rows.len() as u32, 2].map(u32::to_le_bytes);
+        [counts.concat(), rows.iter().flatten().flat_map(|value| value.to_le_bytes()).collect()].concat()
+    };
+    write("base.fbin", &rows(&[[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]));
+    write("query.fbin", &rows(&[[0.8, 0.6]]));
+    let array = |count: usize| {
+        let header = format!("{{'descr': '<i8', 'fortran_order': False, 'shape': ({count},), }}\n");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.bytes());
+        bytes.extend((0..count as i64).flat_map(i64::to_le_bytes));
+        bytes
+    };
+    write("labels.npy", &array(3));
+    let places = Places { own: vec![folder.path().to_owned()], ..Places::default() };
+    let load = || find("text-384").unwrap().load("text-384", &places);
+    let set = load().unwrap();
+    assert_eq!((set.len(), set.dim, set.query_count(), set.labels), (3, 2, 1, Some(vec![0, 1, 2])));
+    write("labels.npy", &array(2));
+    assert!(load().unwrap_err().to_string().contains("the number of labels is 2, expected 3"));
+}
+
+#[test]
 fn shared_sets_agree_with_exact_search() {
     for name in ["debian-minilm-10k", "wallpaper-sift-50k"] {
         let Some(set) = installed(name) else { continue };
@@ -120,6 +160,19 @@ fn made_up_sets() {
         assert_ne!(set.base[..6_000], set.queries, "queries have a stream of their own");
     }
     assert_eq!(load("synthetic-1x1").unwrap().len(), 1);
+}
+
+#[test]
+fn made_up_sets_of_unit_length() {
+    let set = load("synth-768-1200").unwrap();
+    check_entry(&set);
+    assert_eq!((set.len(), set.dim, set.query_count()), (1_200, 768, 1_000));
+    assert_eq!(load("synth-768-1k").unwrap().base, set.base[..768_000], "more rows begin like fewer");
+    assert_ne!(set.base[..768], set.queries[..768]);
+    for number in ["", "k", "m", "0", "0m", "-1", "+1", "1 k", "1g", "1km", "1K", "16777217", "99999999999999999999m"] {
+        let error = load(&format!("synth-768-{number}")).unwrap_err();
+        assert!(matches!(error, DatasetError::Sizes { .. }), "{number}: {error}");
+    }
 }
 
 #[test]
