@@ -1,11 +1,10 @@
 """Compares indexes of Elanus with those of other libraries on one data set, in turns, in one run.
 
-    python compare.py --data FOLDER --out FOLDER [--peers hnswlib,faiss_hnsw] [--threads 1,2] [--minutes 30]
+    python compare.py --data FOLDER --out FOLDER [--peers hnswlib,faiss_hnsw] [--threads 1,2] [--minutes 30] [--filtered]
 
 The folder of data is written by `elanus-bench compare`, which also starts this program; see docs/benchmarks.md.
 """
 
-import argparse
 import json
 import os
 import platform
@@ -14,9 +13,12 @@ import sys
 import tempfile
 import time
 
+import filters
 import peers
 import plan
 import summary
+import summary_filtered
+from arguments import arguments
 from child import Child, Failed
 from files import Folder, shape_of
 from peers.elanus import parse as parse_elanus
@@ -66,6 +68,12 @@ class Comparison:
         ]
         self.targets = {k: args.targets or TARGETS.get(k, OTHER_TARGETS) for k in args.k}
         self.start = time.monotonic()
+        # The conditions that rows are searched with: none at all, unless asked for.
+        self.filters = os.path.join(args.out, "filters")
+        self.cases = [None]
+        if args.filtered:
+            say("computing the true neighbours of each share")
+            self.cases = filters.make(self.folder, args.shares, args.k[0], self.query_count, self.filters)
         self.results = {"head": self.head(), "indexes": {}, "sessions": [], "left_out": [], "notes": []}
         self.kept_of_elanus = None
         self.started = []
@@ -82,6 +90,7 @@ class Comparison:
             "query_count": self.query_count,
             "ks": args.k,
             "modes": self.modes,
+            "cases": self.cases,
             "targets": {str(k): targets for k, targets in self.targets.items()},
             "build_threads": args.build_threads,
             "machine": f"{cpu_name()}, {os.cpu_count()} processors, workers on {self.cpus or 'any'}",
@@ -103,6 +112,8 @@ class Comparison:
 
     def leave_out_task(self, index, task, failure):
         what = f"{index.name}, k {task['k']}, {task['mode']}, {task['threads']} threads"
+        if "case" in task:
+            what += f", {task['case']}"
         self.leave_out(what, str(failure), task["setting"])
 
     def note(self, text):
@@ -114,6 +125,9 @@ class Comparison:
         kind = peers.peer_class(name)
         if self.folder.metric not in kind.METRICS:
             self.leave_out(name, f"takes {', '.join(kind.METRICS)}, not {self.folder.metric}")
+            return []
+        if self.args.filtered and kind.NO_FILTER:
+            self.leave_out(name, kind.NO_FILTER)
             return []
         if name == "elanus" and self.args.elanus:
             found = dict(parse_elanus(text) for text in self.args.elanus)
@@ -134,6 +148,8 @@ class Comparison:
             order = {"cpus": self.cpus[: self.most_threads], "threads": self.most_threads}
             order.update(data=args.data, query_count=self.query_count)
             loaded = index.child.ask("load", 300, **order)
+            if self.args.filtered:
+                index.child.ask("filters", 300, path=self.filters)
             k = args.k[0]
             index.sweeps = {k: kind.sweep(index.build, k, self.folder.rows) for k in args.k}
             order = {"threads": args.build_threads, "build": index.build, "k": k, "setting": index.sweeps[k][-1]}
@@ -158,14 +174,18 @@ class Comparison:
         found = []
         for k in self.args.k:
             for mode, threads in self.modes:
-                for setting in index.sweeps[k]:
-                    task = {"k": k, "mode": mode, "threads": threads, "setting": setting}
-                    task["id"] = f"{index.name}|{k}|{mode}|{threads}|{summary.setting_text(setting)}"
-                    found.append((index, task))
+                for case in self.cases:
+                    for setting in index.sweeps[k]:
+                        task = {"k": k, "mode": mode, "threads": threads, "setting": setting}
+                        task["id"] = f"{index.name}|{k}|{mode}|{threads}|{summary.setting_text(setting)}"
+                        if case is not None:
+                            task["case"] = case["name"]
+                            task["id"] += f"|{case['name']}"
+                        found.append((index, task))
         return found
 
     def measure(self, what, index, task):
-        order = {key: task[key] for key in ("k", "mode", "threads", "setting")}
+        order = {key: task[key] for key in ("k", "mode", "threads", "setting", "case") if key in task}
         return index.child.ask(what, self.args.point_limit, least_seconds=self.args.least_seconds, **order)
 
     def session(self, ours, theirs, seconds):
@@ -203,14 +223,14 @@ class Comparison:
 
     def still_in_it(self, group, measured):
         """Of these tasks those that can be the fastest of their peer at some target; the others keep their rounds."""
+        sweeps = {}
+        for _, task in group:
+            if task["id"] in measured:
+                point = {"id": task["id"], **summary.condense(measured[task["id"]][2])}
+                sweeps.setdefault(question(task), []).append(point)
         kept = set()
-        for k in self.args.k:
-            for mode, threads in self.modes:
-                points = []
-                for _, task in group:
-                    if (task["k"], task["mode"], task["threads"]) == (k, mode, threads) and task["id"] in measured:
-                        points.append({"id": task["id"], **summary.condense(measured[task["id"]][2])})
-                kept |= plan.contenders(points, self.targets[k])
+        for (k, *_), points in sweeps.items():
+            kept |= plan.contenders(points, self.targets[k])
         return [entry for entry in group if entry[1]["id"] in kept]
 
     def fitted(self, groups, seconds):
@@ -239,7 +259,7 @@ class Comparison:
 
         def sweep_of(entry):
             index, task = entry
-            return index.name, task["k"], task["mode"], task["threads"]
+            return index.name, question(task)
 
         return [plan.thinned(group, sweep_of, share) for group in alive], rounds
 
@@ -289,12 +309,13 @@ class Comparison:
         self.results["sessions"].append({"peer": theirs.name if theirs else None, "points": points})
         if self.kept_of_elanus is None:
             # Later sessions need only those settings of Elanus that can be its best somewhere.
+            sweeps = {}
+            for point in points:
+                if point["peer"] == "elanus":
+                    sweeps.setdefault(question(point), []).append(point)
             self.kept_of_elanus = set()
-            for k in self.args.k:
-                for mode, threads in self.modes:
-                    here = [p for p in points if p["peer"] == "elanus"]
-                    here = [p for p in here if (p["k"], p["mode"], p["threads"]) == (k, mode, threads)]
-                    self.kept_of_elanus |= plan.contenders(here, self.targets[k], margin=0.85)
+            for (k, *_), here in sweeps.items():
+                self.kept_of_elanus |= plan.contenders(here, self.targets[k], margin=0.85)
         if theirs:
             say(f"measured {theirs.name}: {sum(p['peer'] != 'elanus' for p in points)} points")
 
@@ -304,7 +325,15 @@ class Comparison:
         with open(os.path.join(self.args.out, "results.json"), "w", encoding="utf-8") as out:
             json.dump(self.results, out, indent=1)
         with open(os.path.join(self.args.out, "results.md"), "w", encoding="utf-8") as out:
-            out.write(summary.report(self.results))
+            out.write(self.report())
+
+    def report(self):
+        return summary_filtered.report(self.results) if self.args.filtered else summary.report(self.results)
+
+
+def question(task):
+    """What settings are compared within: all that is asked for but the setting."""
+    return task["k"], task["mode"], task["threads"], task.get("case")
 
 
 def cpu_name():
@@ -317,60 +346,6 @@ def cpu_name():
         return "unknown CPU"
 
 
-def numbers(text):
-    return [int(word) for word in text.split(",")]
-
-
-def arguments(words=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True, help="a folder with base.fbin, queries.fbin, truth.ibin and set.json")
-    parser.add_argument("--out", required=True, help="where results.json, results.md and plots go")
-    parser.add_argument("--peers", default=",".join(peers.USUAL), help="which peers, of: " + ", ".join(peers.NAMES[1:]))
-    parser.add_argument(
-        "--elanus",
-        action="append",
-        metavar="KIND:BUILD:SWEEP",
-        help="an index of Elanus in place of the usual ones, as HNSW:M=16,efConstruction=200:ef=16,32; may be repeated",
-    )
-    parser.add_argument("--variants", type=int, help="only so many of the variants of each peer")
-    parser.add_argument("--k", type=numbers, default=[10, 100])
-    parser.add_argument(
-        "--targets",
-        type=lambda text: [float(word) for word in text.split(",")],
-        help="recalls to compare at, for every k",
-    )
-    parser.add_argument("--threads", type=numbers, default=[1], help="threads of a batch, as 1,2")
-    parser.add_argument("--build-threads", type=int, default=max(1, len(os.sched_getaffinity(0))))
-    parser.add_argument(
-        "--modes", type=lambda text: text.split(","), default=["one", "batch"], help="one, batch or both"
-    )
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--query-count", type=int, default=1000, help="use only the first queries")
-    parser.add_argument(
-        "--minutes",
-        type=float,
-        help="shorten all sweeps evenly so that the run takes about so long; builds are not shortened",
-    )
-    parser.add_argument(
-        "--least-seconds", type=float, default=0.2, help="pass over the queries again until so long has gone by"
-    )
-    parser.add_argument("--build-limit", type=float, default=7200, help="seconds after which a build is broken off")
-    parser.add_argument(
-        "--point-limit", type=float, default=600, help="seconds after which a measurement is broken off"
-    )
-    parser.add_argument("--cpus", type=numbers, help="processors that workers run on; all that this process may use")
-    parser.add_argument("--no-pin", action="store_true", help="do not hold workers to as many processors as threads")
-    parser.add_argument("--scratch", help="where libraries write their files; the system's place for them")
-    parser.add_argument("--no-plots", action="store_true")
-    args = parser.parse_args(words)
-    args.peers = [name for name in args.peers.split(",") if name and name != "elanus"]
-    for name in args.peers:
-        peers.peer_class(name)
-    if not set(args.modes) <= {"one", "batch"} or min(args.k + args.threads + [args.rounds, args.query_count]) < 1:
-        parser.error("modes are one and batch; k, threads, rounds and query count are at least 1")
-    return args
-
-
 def main():
     try:
         args = arguments()
@@ -381,7 +356,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     comparison = Comparison(args)
     comparison.run()
-    print(summary.report(comparison.results))
+    print(comparison.report())
     if args.no_plots:
         return
     try:

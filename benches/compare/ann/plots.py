@@ -2,6 +2,8 @@
 
 import math
 
+import summary_filtered
+
 
 def frontier(points):
     """The points that no other beats in both recall and speed, by recall."""
@@ -39,6 +41,10 @@ def draw(results, folder):
     names = list(dict.fromkeys(index["peer"] for index in results["indexes"].values()))
     colours = {name: pyplot.get_cmap("tab20")(i % 20) for i, name in enumerate(names)}
     title = f"{head['name']}, {head['rows']} x {head['dim']}, {head['metric']}"
+    if head["cases"] != [None]:
+        shares(results, names, pyplot, colours, save)
+        bars(results, pyplot, colours, save)
+        return written
     for k in head["ks"]:
         for mode, threads in head["modes"]:
             here = [p for p in points if (p["k"], p["mode"], p["threads"]) == (k, mode, threads) and p["recall"] >= 0.5]
@@ -66,6 +72,37 @@ def draw(results, folder):
                 save(figure, f"recall-{key.replace('_us', '')}-k{k}-{mode}{threads}")
     bars(results, pyplot, colours, save)
     return written
+
+
+def shares(results, names, pyplot, colours, save):
+    """For each recall to reach: speed by the share of rows that pass, one panel for each kind of condition."""
+    head = results["head"]
+    [k] = head["ks"]
+    kinds = list(dict.fromkeys(case["kind"] for case in head["cases"]))
+    for target in head["targets"][str(k)]:
+        figure, panels = pyplot.subplots(1, len(kinds), figsize=(5 * len(kinds), 5), sharey=True, squeeze=False)
+        for kind, axes in zip(kinds, panels[0]):
+            cases = [case for case in head["cases"] if case["kind"] == kind]
+            for name in names:
+                found = []
+                for case in cases:
+                    point = summary_filtered.best_of(
+                        summary_filtered.of_case(results["sessions"], case["name"]), name, target
+                    )
+                    # A gap where the recall is not reached.
+                    reached = point is not None and point["recall"] >= target
+                    found.append(point["qps"] if reached else math.nan)
+                style = {"linewidth": 2.5, "zorder": 3} if name == "elanus" else {"linewidth": 1.2}
+                xs = [100 * case["share"] for case in cases]
+                axes.plot(xs, found, marker="o", markersize=3.5, label=name, color=colours[name], **style)
+            axes.set_xscale("log")
+            axes.set_yscale("log")
+            axes.set_xlabel("rows that pass, %")
+            axes.set_title(f"{kind}, recall@{k} >= {target}")
+            axes.grid(True, which="both", alpha=0.25)
+        panels[0][0].set_ylabel(f"queries per second, {head['name']}")
+        panels[0][0].legend(fontsize=8)
+        save(figure, f"filtered-qps-k{k}-recall{target}")
 
 
 def bars(results, pyplot, colours, save):

@@ -17,6 +17,8 @@ def condense(rounds):
     for key in ("p50_us", "p99_us"):
         if key in first:
             point[key] = statistics.median(measured[key] for measured in rounds)
+    if "full" in first:
+        point["full"] = first["full"]
     point["rounds"] = len(rounds)
     point["rounds_qps"] = [round(measured["qps"], 1) for measured in rounds]
     # By processor time: where other work takes turns on the same processors, this is what is left to compare.
@@ -85,13 +87,17 @@ def report(results):
             for target, lines in rows_of(results["sessions"], k, mode, threads, head["targets"][str(k)]):
                 parts.append(f"## recall@{k} >= {target}: {what}")
                 parts.append(block(lines, mode, results["indexes"]))
-    parts.append("## Builds and memory")
-    parts.append(builds(results["indexes"]))
+    return "\n\n".join(parts + ending(results)) + "\n"
+
+
+def ending(results):
+    """What stands below the tables of any comparison."""
+    parts = ["## Builds and memory", builds(results["indexes"])]
     if results["notes"]:
         parts.append("## Notes\n" + "\n".join(f"- {note}" for note in results["notes"]))
     if results["left_out"]:
         parts.append("## Left out\n" + "\n".join(left_out(line) for line in results["left_out"]))
-    return "\n\n".join(parts) + "\n"
+    return parts
 
 
 def left_out(line):

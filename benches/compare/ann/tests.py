@@ -20,10 +20,12 @@ import numpy
 
 import compare
 import files
+import filters
 import peers
 import plan
 import process
 import summary
+import summary_filtered
 import worker
 from child import HERE, Child, Failed
 
@@ -177,6 +179,65 @@ class Files(unittest.TestCase):
         self.assertEqual(rows.tolist(), [[numpy.float32(0.6), numpy.float32(0.8)], [0, 0]])
 
 
+class Filters(unittest.TestCase):
+    def test_true_neighbours_are_those_of_the_rows_that_pass(self):
+        for metric in ("L2", "IP", "COSINE"):
+            with tempfile.TemporaryDirectory() as folder:
+                made_up(folder, metric)
+                data = files.Folder(folder)
+                known = filters.make(data, [0.9, 0.01, 0.2], 10, 25, f"{folder}/filters")
+                cases, base, queries = filters.Cases(f"{folder}/filters"), data.base(), data.queries(25)
+                self.assertEqual([case["bound"] for case in known], [4, 80, 360] * 3)
+                for case in known:
+                    passing = numpy.flatnonzero(cases.mask(case["name"]))
+                    self.assertEqual(len(passing), case["bound"])
+                    asked, truth = queries[cases.queries[case["kind"]]], cases.truths[case["name"]]
+                    rows, far = base[passing].astype("f8"), asked.astype("f8")
+                    keys = -far @ rows.T if metric != "L2" else ((far[:, None] - rows[None]) ** 2).sum(2)
+                    want = passing[keys.argsort(axis=1)[:, :10]]
+                    self.assertEqual(truth[:, : want.shape[1]].tolist(), want.tolist(), case["name"])
+                    self.assertTrue((truth[:, want.shape[1] :] == -1).all())
+
+    def test_near_queries_have_what_passes_near(self):
+        with tempfile.TemporaryDirectory() as folder:
+            made_up(folder)
+            data = files.Folder(folder)
+            filters.make(data, [0.2], 10, 30, f"{folder}/filters")
+            cases, truth = filters.Cases(f"{folder}/filters"), data.truth(30)
+            passing = {
+                kind: cases.mask(f"{kind} 20 %")[truth[cases.queries[kind], :10]].mean() for kind in cases.queries
+            }
+            self.assertTrue(passing["far"] < 0.1 < passing["random"] < 0.3 < passing["near"], passing)
+            self.assertEqual(sorted([*cases.queries["near"], *cases.queries["far"]]), list(range(30)))
+
+    def test_what_is_judged(self):
+        mask = numpy.array([True, True, True, False, True])
+        truth = numpy.array([[0, 1, 2], [4, 2, -1]])
+        found = numpy.array([[1, 0, 4], [2, -1, -1]])
+        self.assertEqual(filters.judge(found, truth, mask, 3), {"recall": 0.6, "full": 0.5})
+        for wrong in (3, 5):
+            with self.assertRaisesRegex(ValueError, "do not pass"):
+                filters.judge(numpy.array([[0, 1, wrong]]), truth[:1], mask, 3)
+
+    def test_tables_say_what_is_not_reached(self):
+        def point(peer, case, recall, qps, full=1.0):
+            about = {"peer": peer, "case": case, "k": 10, "mode": "one", "threads": 1, "within_threads": True}
+            return {**about, "recall": recall, "qps": qps, "full": full}
+
+        sessions = [
+            {"points": [point("elanus", "a", 0.95, 50), point("x", "a", 0.7, 100, 0.75)]},
+            {"points": [point("elanus", "b", 0.95, 200), point("x", "b", 0.95, 100)]},
+        ]
+        here = summary_filtered.of_case(sessions, "a")
+        self.assertEqual(summary_filtered.lead(here, 0.9), "alone")
+        best = summary_filtered.best_of(here, "x", 0.9)
+        self.assertEqual(summary_filtered.cell(best, 0.9), "(recall 0.70), 25 % short")
+        here = summary_filtered.of_case(sessions, "b")
+        self.assertEqual(summary_filtered.lead(here, 0.9), "2.00")
+        self.assertEqual(summary_filtered.cell(summary_filtered.best_of(here, "x", 0.9), 0.9), "100")
+        self.assertEqual(summary_filtered.lead(here, 0.99), "-")
+
+
 class Peers(unittest.TestCase):
     def test_every_peer_has_variants_and_sweeps_without_its_library(self):
         for name in peers.NAMES:
@@ -283,6 +344,23 @@ class Whole(unittest.TestCase):
         self.assertEqual([line["what"] for line in results["left_out"]], ["elanus: HNSW:M=1"])
         self.assertIn("LEFT OUT elanus: HNSW:M=1: ValueError: index parameters refused", said)
         self.assertEqual(len(results["indexes"]), 2)
+
+    def test_filtered_end_to_end(self):
+        words = ["--filtered", "--shares", "0.005,0.2,0.9", "--peers", "exact,usearch", "--variants", "1", "--rounds", "2"]
+        results, said = self.run_on("L2", *words)
+        [left_out] = results["left_out"]
+        self.assertIn("predicate", left_out["why"])
+        points = [p for session in results["sessions"] for p in session["points"]]
+        self.assertEqual({p["case"] for p in points}, {case["name"] for case in results["head"]["cases"]})
+        for point in points:
+            if point["peer"] == "exact":
+                self.assertEqual((point["recall"], point["full"]), (1.0, 1.0), point["id"])
+        best = {}
+        for point in points:
+            if point["peer"] == "elanus":
+                best[point["case"]] = max(best.get(point["case"], 0), point["recall"])
+        self.assertGreater(min(best.values()), 0.95)
+        self.assertIn("Rows by place, queries from the other half: recall@10 >= 0.95", said)
 
     def test_short_time_thins_and_says_so(self):
         results, said = self.run_on(

@@ -17,6 +17,7 @@ import numpy
 import peers
 import process
 from files import Folder
+from filters import Cases, judge
 
 
 def recall(found, truth, k):
@@ -46,6 +47,14 @@ class Worker:
         process.give_back()
         self.start_bytes = process.memory_bytes()[0]
         return {"version": version, "start_bytes": self.start_bytes}
+
+    def filters(self, order):
+        """Reads the conditions that later points name; some libraries store the numbers that they are about."""
+        self.cases, self.filter = Cases(order["path"]), (None, None)
+        self.peer.columns = self.cases.columns
+        process.give_back()
+        self.start_bytes = process.memory_bytes()[0]
+        return {}
 
     def build(self, order):
         rows = self.folder.base()
@@ -83,36 +92,37 @@ class Worker:
 
     def probe(self, order):
         """Roughly how long one pass over all queries will take, from some of them."""
-        some = numpy.ascontiguousarray(self.queries[:: max(1, len(self.queries) // 50)][:50])
+        queries = self._queries(order)
+        some = numpy.ascontiguousarray(queries[:: max(1, len(queries) // 50)][:50])
         self.pin(order["threads"])
         run = self._runner(order)
         begin = time.perf_counter()
         run(some)
         seconds = time.perf_counter() - begin
-        whole = seconds * len(self.queries) / len(some)
+        whole = seconds * len(queries) / len(some)
         return {"seconds": max(order["least_seconds"], whole), "spent_seconds": seconds}
 
     def point(self, order):
         """Passes over all queries until the least time is over."""
         k, threads = order["k"], order["threads"]
         self.pin(threads)
-        run = self._runner(order)
+        run, queries = self._runner(order), self._queries(order)
         passes, latencies, watch = 0, [], process.Watch()
         watch.start()
         begin = time.perf_counter()
         while passes == 0 or time.perf_counter() - begin < order["least_seconds"]:
-            raw, each = run(self.queries)
+            raw, each = run(queries)
             latencies.append(each)
             passes += 1
         measured = watch.stop()
         ids = self.peer.ids(raw, k) if order["mode"] == "one" else self.peer.batch_ids(raw, k)
-        if ids.shape != (len(self.queries), k):
-            raise ValueError(f"results of shape {ids.shape} for {len(self.queries)} queries and k {k}")
+        if ids.shape != (len(queries), k):
+            raise ValueError(f"results of shape {ids.shape} for {len(queries)} queries and k {k}")
         answer = {
-            "recall": recall(ids, self.truth, k),
-            "qps": passes * len(self.queries) / measured["seconds"],
+            **self._judge(order, ids),
+            "qps": passes * len(queries) / measured["seconds"],
             "passes": passes,
-            "queries": passes * len(self.queries),
+            "queries": passes * len(queries),
             "within_threads": process.within(measured, threads),
             **measured,
         }
@@ -124,11 +134,33 @@ class Worker:
             answer["p99_us"] = percentile(every, 99) / 1e3
         return answer
 
+    def _queries(self, order):
+        if "case" not in order:
+            return self.queries
+        kind = self.cases.by_name[order["case"]]["kind"]
+        return numpy.ascontiguousarray(self.queries[self.cases.queries[kind]])
+
+    def _judge(self, order, ids):
+        if "case" not in order:
+            return {"recall": recall(ids, self.truth, order["k"])}
+        name = order["case"]
+        return judge(ids, self.cases.truths[name], self.cases.mask(name), order["k"])
+
+    def _one(self, order):
+        """The function of one query that is timed."""
+        if "case" not in order:
+            return self.peer.one(order["setting"], order["k"])
+        name = order["case"]
+        if self.filter[0] != name:
+            case = self.cases.by_name[name]
+            self.filter = name, self.peer.filter(self.cases.mask(name), case["column"], case["bound"])
+        return self.peer.one_filtered(order["setting"], order["k"], self.filter[1])
+
     def _runner(self, order):
         if order["mode"] == "batch":
             search = self.peer.batch(order["setting"], order["k"], order["threads"])
             return lambda queries: (search(queries), None)
-        search, clock = self.peer.one(order["setting"], order["k"]), time.perf_counter_ns
+        search, clock = self._one(order), time.perf_counter_ns
 
         def run(queries):
             raws, spent = [], numpy.empty(len(queries), numpy.int64)

@@ -97,6 +97,6 @@ fn the_map_keeps_lengths() {
     }
 }
 
-const GOLDEN_LATENT: u64 = 0;
+const GOLDEN_LATENT: u64 = 4_928_450_438_581_711_804;
 const GOLDEN_UNIFORM: u64 = 7_731_733_871_148_081_252;
 const GOLDEN_CLUSTERED: u64 = 1_555_076_125_866_100_414;

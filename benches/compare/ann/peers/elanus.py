@@ -37,6 +37,7 @@ def parse(text):
 
 class Peer(Interface):
     PACKAGE = None
+    NO_FILTER = ""
 
     @classmethod
     def variants(cls, rows, dim, metric):
@@ -70,6 +71,25 @@ class Peer(Interface):
             return ids.copy()
 
         return search
+
+    def filter(self, mask, column, bound):
+        return self.index.filter(numpy.packbits(mask, bitorder="little"))
+
+    def one_filtered(self, setting, k, filter):
+        index, params = self.index, self.index.params(setting)
+        ids, keys = numpy.empty(k, numpy.uint32), numpy.empty(k, numpy.float32)
+
+        def search(query):
+            index.search(query, k, params, 1, ids, keys, filter)
+            return ids.copy()
+
+        return search
+
+    def id_list(self, raw):
+        found = raw.astype(numpy.int64)
+        # The id where fewer rows were found.
+        found[found == 0xFFFFFFFF] = -1
+        return found
 
     def batch(self, setting, k, threads):
         index, params = self.index, self.index.params(setting)

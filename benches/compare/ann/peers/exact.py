@@ -7,6 +7,7 @@ from peers.interface import Interface
 
 class Peer(Interface):
     PACKAGE = "numpy"
+    NO_FILTER = ""
     NOTE = "compares with every row in numpy; where its recall is below 1, rows are equally near or the truth is wrong"
 
     @classmethod
@@ -27,6 +28,21 @@ class Peer(Interface):
     def one(self, setting, k):
         search = self.batch(setting, k, 1)
         return lambda query: search(query[None])[0]
+
+    def filter(self, mask, column, bound):
+        return numpy.flatnonzero(mask)
+
+    def one_filtered(self, setting, k, filter):
+        rows = self.rows[filter]
+        squares = None if self.squares is None else self.squares[filter]
+
+        def search(query):
+            keys = rows @ query
+            keys = -keys if squares is None else squares - 2 * keys
+            nearest = numpy.argsort(keys, kind="stable")[:k]
+            return filter[nearest]
+
+        return search
 
     def batch(self, setting, k, threads):
         def run(queries):

@@ -1,10 +1,13 @@
 """faiss: HNSW over float32, and over bytes with refinement."""
 
+import numpy
+
 from peers.interface import Interface, efs
 
 
 class Peer(Interface):
     PACKAGE = "faiss-cpu"
+    NO_FILTER = ""
 
     @classmethod
     def variants(cls, rows, dim, metric):
@@ -48,6 +51,19 @@ class Peer(Interface):
         self._set(setting, 1)
         search = self.index.search
         return lambda query: search(query[None], k)[1]
+
+    def filter(self, mask, column, bound):
+        self.bits = numpy.packbits(mask, bitorder="little")  # the selector does not keep them
+        return self.module.IDSelectorBitmap(self.bits)
+
+    def one_filtered(self, setting, k, filter):
+        faiss, search = self.module, self.index.search
+        faiss.omp_set_num_threads(1)
+        params = faiss.SearchParametersHNSW(sel=filter, efSearch=setting["ef"])
+        if "k_factor" in setting:
+            refine = {"k_factor": setting["k_factor"], "base_index_params": params}
+            params = faiss.IndexRefineSearchParameters(**refine)
+        return lambda query: search(query[None], k, params=params)[1]
 
     def batch(self, setting, k, threads):
         self._set(setting, threads)

@@ -1,5 +1,7 @@
 """faiss: inverted lists of product codes of four bits, scanned in registers, with refinement by the vectors."""
 
+import numpy
+
 from peers.interface import Interface, spread
 
 
@@ -10,6 +12,7 @@ def divisor(dim, wanted):
 
 class Peer(Interface):
     PACKAGE = "faiss-cpu"
+    NO_FILTER = ""
 
     @classmethod
     def variants(cls, rows, dim, metric):
@@ -52,6 +55,17 @@ class Peer(Interface):
         self._set(setting, 1)
         search = self.index.search
         return lambda query: search(query[None], k)[1]
+
+    def filter(self, mask, column, bound):
+        self.bits = numpy.packbits(mask, bitorder="little")  # the selector does not keep them
+        return self.module.IDSelectorBitmap(self.bits)
+
+    def one_filtered(self, setting, k, filter):
+        faiss, search = self.module, self.index.search
+        faiss.omp_set_num_threads(1)
+        probes = faiss.SearchParametersIVF(sel=filter, nprobe=setting["nprobe"])
+        params = faiss.IndexRefineSearchParameters(k_factor=setting["k_factor"], base_index_params=probes)
+        return lambda query: search(query[None], k, params=params)[1]
 
     def batch(self, setting, k, threads):
         self._set(setting, threads)

@@ -7,6 +7,7 @@ from peers.interface import Interface, efs
 
 class Peer(Interface):
     PACKAGE = "hnswlib"
+    NO_FILTER = ""
 
     @classmethod
     def variants(cls, rows, dim, metric):
@@ -34,6 +35,25 @@ class Peer(Interface):
         self.index.set_ef(setting["ef"])
         search = self.index.knn_query
         return lambda query: search(query, k, 1)[0]
+
+    def filter(self, mask, column, bound):
+        # It calls a function of Python for each row on its way; there is none faster than the access to a list.
+        return mask.tolist().__getitem__
+
+    def one_filtered(self, setting, k, filter):
+        self.index.set_ef(setting["ef"])
+        search = self.index.knn_query
+
+        def run(query):
+            try:
+                return search(query, k, 1, filter)[0]
+            except RuntimeError as error:
+                # It has no answer where it found fewer than k.
+                if "contiguous" not in str(error):
+                    raise
+                return numpy.empty(0, numpy.int64)
+
+        return run
 
     def batch(self, setting, k, threads):
         self.index.set_ef(setting["ef"])

@@ -30,6 +30,10 @@ class Interface:
     METRICS = ("L2", "IP", "COSINE")
     # What a reader of the results should know.
     NOTE = ""
+    # Why the library cannot be asked for the nearest of some rows only; empty where it can.
+    NO_FILTER = "its module for Python takes no filter"
+    # The numbers of every row that conditions are about, set before a build that is to be searched with conditions.
+    columns = None
 
     @classmethod
     def variants(cls, rows, dim, metric):
@@ -56,6 +60,15 @@ class Interface:
         raise NotImplementedError
 
     def one(self, setting, k):
+        raise NotImplementedError
+
+    def filter(self, mask, column, bound):
+        """Makes a condition ready, untimed: that a row's number in a column is below the bound. `mask` says the same as
+        one truth value for each row."""
+        raise NotImplementedError
+
+    def one_filtered(self, setting, k, filter):
+        """As `one`, among the rows that pass what `filter` returned."""
         raise NotImplementedError
 
     def batch(self, setting, k, threads):

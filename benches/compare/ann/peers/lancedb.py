@@ -9,6 +9,7 @@ from peers.interface import Interface, efs, spread
 
 class Peer(Interface):
     PACKAGE = "lancedb"
+    NO_FILTER = ""
     NOTE = "searches files with a cache, one query a call; threads of Python share a batch"
 
     @classmethod
@@ -47,7 +48,8 @@ class Peer(Interface):
         kind = "l2" if metric == "L2" else "dot"
         vectors = arrow.FixedSizeListArray.from_arrays(arrow.array(rows.reshape(-1)), rows.shape[1])
         ids = arrow.array(numpy.arange(len(rows), dtype=numpy.int64))
-        data = arrow.table({"id": ids, "vector": vectors})
+        columns = {name: arrow.array(column) for name, column in (self.columns or {}).items()}
+        data = arrow.table({"id": ids, "vector": vectors, **columns})
         self.table = self.module.connect(os.path.join(folder, "lance")).create_table("rows", data)
         if build["kind"] == "hnsw":
             sizes = {"num_partitions": 1, "m": build["m"], "ef_construction": build["ef_construction"]}
@@ -56,8 +58,16 @@ class Peer(Interface):
             sizes = {"num_partitions": build["lists"], "num_sub_vectors": build["codes"]}
             config = index.IvfPq(distance_type=kind, **sizes)
         self.table.create_index("vector", config=config)
+        for name in columns:
+            self.table.create_index(name, config=index.BTree())
 
     def one(self, setting, k):
+        return self.one_filtered(setting, k, None)
+
+    def filter(self, mask, column, bound):
+        return f"{column} < {bound}"
+
+    def one_filtered(self, setting, k, filter):
         table, nprobes, refine, ef = self.table, setting["nprobes"], setting["refine"], setting.get("ef")
 
         def search(query):
@@ -65,6 +75,8 @@ class Peer(Interface):
             asked = asked.nprobes(nprobes).refine_factor(refine)
             if ef is not None:
                 asked = asked.ef(ef)
+            if filter is not None:
+                asked = asked.where(filter, prefilter=True)
             return asked.to_arrow()
 
         return search

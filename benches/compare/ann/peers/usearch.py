@@ -5,6 +5,7 @@ from peers.interface import Interface, efs
 
 class Peer(Interface):
     PACKAGE = "usearch"
+    NO_FILTER = "filters with a predicate in C++ alone; its search in Python takes none"
 
     @classmethod
     def variants(cls, rows, dim, metric):

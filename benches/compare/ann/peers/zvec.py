@@ -9,6 +9,7 @@ from peers.interface import Interface, efs
 
 class Peer(Interface):
     PACKAGE = "zvec"
+    NO_FILTER = ""
     NOTE = "has no call for a batch: threads of Python share the queries; ids are its internal ones, mapped untimed"
 
     @classmethod
@@ -37,12 +38,17 @@ class Peer(Interface):
         sizes = {"m": build["m"], "ef_construction": build["ef_construction"], "use_contiguous_memory": True}
         index = zvec.HnswIndexParam(metric_type=kind, **sizes, **codes)
         vector = zvec.VectorSchema("vector", zvec.DataType.VECTOR_FP32, rows.shape[1], index)
-        schema = zvec.CollectionSchema("rows", fields=[], vectors=[vector])
+        # The numbers that conditions are about, with the index that the library has for ranges.
+        columns, ranges = self.columns or {}, zvec.InvertIndexParam(enable_range_optimization=True)
+        fields = [zvec.FieldSchema(name, zvec.DataType.INT32, index_param=ranges) for name in columns]
+        schema = zvec.CollectionSchema("rows", fields=fields, vectors=[vector])
         path = os.path.join(folder, "collection")
         collection = zvec.create_and_open(path, schema)
         for start in range(0, len(rows), 1000):
             block = range(start, min(start + 1000, len(rows)))
-            for status in collection.insert([zvec.Doc(id=str(i), vectors={"vector": rows[i]}) for i in block]):
+            numbers = [{name: int(column[i]) for name, column in columns.items()} for i in block]
+            docs = [zvec.Doc(id=str(i), vectors={"vector": rows[i]}, fields=of) for i, of in zip(block, numbers)]
+            for status in collection.insert(docs):
                 if not status.ok():
                     raise RuntimeError(f"insert: {status}")
         collection.optimize(zvec.OptimizeOption(concurrency=threads))
@@ -59,6 +65,14 @@ class Peer(Interface):
         zvec, collection = self.module, self.collection
         params = zvec.HnswQueryParam(ef=setting["ef"], is_using_refiner=setting["refine"])
         return lambda query: collection.query_internal_ids(zvec.Query("vector", vector=query, param=params), topk=k)
+
+    def filter(self, mask, column, bound):
+        return f"{column} < {bound}"
+
+    def one_filtered(self, setting, k, filter):
+        zvec, search = self.module, self.collection.query_internal_ids
+        params = zvec.HnswQueryParam(ef=setting["ef"], is_using_refiner=setting["refine"])
+        return lambda query: search(zvec.Query("vector", vector=query, param=params), topk=k, filter=filter)
 
     def id_list(self, raw):
         found = numpy.asarray(raw)
