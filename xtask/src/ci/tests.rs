@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::python::number_after;
 use super::steps::{STEPS, test_binaries};
 use super::{Done, Options, Row, TestCount, passed};
 
@@ -40,6 +41,15 @@ fn passed_tests_are_added_up() {
     assert_eq!(count.passed, 13);
     let row = |done| Row { name: "x", done, took: std::time::Duration::ZERO };
     assert_eq!(passed(&[row(Done::Passed(2)), row(Done::Skipped(String::new())), row(Done::Passed(3))]), 5);
+}
+
+#[test]
+fn python_says_how_many_tests_ran() {
+    assert_eq!(number_after("Ran 14 tests in 2.255s", "Ran "), 14);
+    assert_eq!(number_after("OK (skipped=3)", "OK (skipped="), 3);
+    for line in ["OK", "Ran", "Ran  1 test", "FAILED (failures=1)", "xRan 1 test"] {
+        assert_eq!((number_after(line, "Ran "), number_after(line, "OK (skipped=")), (0, 0), "{line}");
+    }
 }
 
 #[test]

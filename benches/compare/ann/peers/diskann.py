@@ -7,6 +7,7 @@ from peers.interface import Interface, efs
 
 class Peer(Interface):
     PACKAGE = "diskannpy"
+    NO_FILTER = "filters by labels that the graph was built for, not by any set of rows"
     NOTE = "is made for numpy 1.25: with numpy 2 its call for one query is broken, so one query is a batch of one"
 
     @classmethod
