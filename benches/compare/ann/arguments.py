@@ -26,7 +26,8 @@ def arguments(words=None):
         "--elanus",
         action="append",
         metavar="KIND:BUILD:SWEEP",
-        help="an index of Elanus in place of the usual ones, as HNSW:M=16,efConstruction=200:ef=16,32; may be repeated",
+        help="an index of Elanus in place of the usual ones, as HNSW_SQ:M=16,sq_type=SQ8:ef=16,32;refine_k=1,2 with search "
+        "parameters last, each value with each; may be repeated",
     )
     parser.add_argument("--variants", type=int, help="only so many of the variants of each peer")
     parser.add_argument("--k", type=numbers, default=[10, 100])

@@ -7,6 +7,7 @@ With ELANUS_INDEX_MODULE set to the module of index-py, a whole comparison is ru
 
 import io
 import json
+import math
 import os
 import signal
 import subprocess
@@ -238,6 +239,38 @@ class Filters(unittest.TestCase):
         self.assertEqual(summary_filtered.lead(here, 0.99), "-")
 
 
+class Texts(unittest.TestCase):
+    """The script that makes text-384, as far as it goes without the model."""
+
+    def setUp(self):
+        sys.path.insert(0, os.path.dirname(HERE))
+        self.addCleanup(sys.path.remove, os.path.dirname(HERE))
+        import make_text_384
+
+        self.script = make_text_384
+
+    def test_passages_of_a_dictionary(self):
+        with tempfile.TemporaryDirectory() as folder:
+            lines = {
+                "noun": "  1 The licence.\n00001740 05 n 02 dog 0 domestic_dog 0 001 @ 2 n 0000 | a barking pet  \n",
+                "verb": "00001740 29 v 01 bark 0 000 01 + 02 00 | make a noise; \"dogs bark\"\n",
+                "adj": "00001740 00 a 01 alone(p) 0 000 | by itself\n" * 2,
+                "adv": "",
+            }
+            for part, text in lines.items():
+                with open(f"{folder}/data.{part}", "w", encoding="utf-8") as out:
+                    out.write(text)
+            found = self.script.passages(folder)
+        want = {"dog, domestic dog: a barking pet": 5, 'bark: make a noise; "dogs bark"': 29, "alone: by itself": 0}
+        self.assertEqual(dict(found), want)
+        self.assertEqual(len(found), 3)
+
+    def test_the_share_of_a_normal_distribution(self):
+        values = numpy.linspace(-6, 6, 241).astype("f4")
+        want = [x * 0.5 * (1 + math.erf(x / math.sqrt(2))) for x in values.tolist()]
+        self.assertLess(numpy.abs(self.script.gelu(values) - want).max(), 2e-6)
+
+
 class Peers(unittest.TestCase):
     def test_every_peer_has_variants_and_sweeps_without_its_library(self):
         for name in peers.NAMES:
@@ -250,6 +283,16 @@ class Peers(unittest.TestCase):
                             sweep = kind.sweep(build, k, rows)
                             texts = [summary.setting_text(setting) for setting in sweep]
                             self.assertEqual(len(texts), len(set(texts)), f"{name} {variant}: settings twice")
+
+    def test_own_indexes_are_read_with_all_that_is_tried(self):
+        from peers.elanus import Peer, parse
+
+        _, build = parse("HNSW_SQ:M=16,sq_type=SQ8:ef=5,20,40;refine_k=1,2")
+        self.assertEqual((build["kind"], build["params"]), ("HNSW_SQ", {"M": "16", "sq_type": "SQ8"}))
+        pairs = [(one["ef"], one["refine_k"]) for one in Peer.sweep(build, 10, 1000)]
+        self.assertEqual(pairs, [("20", "1"), ("20", "2"), ("40", "1"), ("40", "2")])
+        self.assertEqual(set(Peer.sweep(parse("DISKANN")[1], 10, 1000)[0]), {"search_list"})
+        self.assertEqual(Peer.sweep(parse("FLAT")[1], 10, 1000), [{}])
 
     def test_an_unknown_peer_is_named(self):
         with self.assertRaisesRegex(ValueError, "known are elanus"):

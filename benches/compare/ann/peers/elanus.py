@@ -2,6 +2,7 @@
 
 import importlib.machinery
 import importlib.util
+import itertools
 import os
 
 import numpy
@@ -22,16 +23,20 @@ def module():
     return loaded
 
 
+# The parameter that trades speed for recall, by the beginning of the index type's name.
+WIDTHS = {"HNSW": "ef", "AUTOINDEX": "ef", "DISKANN": "search_list", "AISAQ": "search_list"}
+
+
 def parse(text):
-    """Reads `KIND:name=value,name=value:name=value,value`: an index type, its build parameters and a search parameter
-    with the values to try."""
+    """Reads `KIND:name=value,name=value:name=value,value;name=value`: an index type, its build parameters, and search
+    parameters with the values to try, each with each."""
     kind, _, rest = text.partition(":")
     build, _, sweep = rest.partition(":")
     params = dict(pair.split("=", 1) for pair in build.split(",") if pair)
-    name, _, values = sweep.partition("=")
     wanted = {"kind": kind, "params": params}
     if sweep:
-        wanted["sweep"] = {"name": name, "values": values.split(",")}
+        tried = (pair.partition("=") for pair in sweep.split(";"))
+        wanted["sweep"] = {name: values.split(",") for name, _, values in tried}
     return text, wanted
 
 
@@ -48,12 +53,13 @@ class Peer(Interface):
 
     @classmethod
     def sweep(cls, build, k, rows):
-        if "sweep" in build:
-            name, values = build["sweep"]["name"], build["sweep"]["values"]
-            if name == "ef":
-                values = [value for value in values if int(value) >= k]
-            return [{name: value} for value in values]
-        return [{"ef": str(ef)} for ef in efs(k)] if build["kind"] in ("HNSW", "AUTOINDEX") else [{}]
+        width = next((name for kind, name in WIDTHS.items() if build["kind"].startswith(kind)), None)
+        if "sweep" not in build:
+            return [{width: str(ef)} for ef in efs(k)] if width else [{}]
+        tried = dict(build["sweep"])
+        if width in tried:
+            tried[width] = [value for value in tried[width] if int(value) >= k]
+        return [dict(zip(tried, values)) for values in itertools.product(*tried.values())]
 
     def load(self, threads):
         self.module = module()
