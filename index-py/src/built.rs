@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use elanus_index::{
     Blob, BuildCx, Cancel, Index, IndexFactory, KeyRange, OpenCx, ParamSet, Search, Spec, Stage, no_progress,
 };
-use elanus_kernels::{BitmapView, ElementType, Metric, Neighbor, Rows, TopK, Vector};
+use elanus_kernels::{AnyRows, Bf16, BitmapView, ElementType, F16, Metric, Neighbor, Number, Rows, TopK};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// What went wrong, for the user.
@@ -28,7 +28,7 @@ const NO_ROW: u32 = u32::MAX;
 /// An index and its rows.
 pub(crate) struct Built {
     index: Box<dyn Index>,
-    rows: Vec<f32>,
+    rows: Values,
     dim: usize,
     /// What threads reuse from search to search: as many as ever searched at once.
     seats: Mutex<Vec<Seat>>,
@@ -60,12 +60,63 @@ pub(crate) fn kinds() -> Vec<&'static str> {
     elanus_index::INDEXES.iter().map(|factory| factory.name()).collect()
 }
 
-/// Which index is wanted, over rows of that dimension.
-pub(crate) fn spec(kind: &str, dim: usize, metric: &str, params: Vec<(String, String)>) -> Result<Spec, Failure> {
+/// Values of rows or queries as an index takes them.
+enum Values {
+    F32(Vec<f32>),
+    F16(Vec<F16>),
+    Bf16(Vec<Bf16>),
+}
+
+impl Values {
+    /// Rounds values to the element type of an index.
+    fn of(element: ElementType, values: Vec<f32>) -> Self {
+        fn rounded<E: Number>(values: &[f32]) -> Vec<E> {
+            values.iter().map(|value| E::from_f32(*value)).collect()
+        }
+        match element {
+            ElementType::F16 => Self::F16(rounded(&values)),
+            ElementType::Bf16 => Self::Bf16(rounded(&values)),
+            ElementType::F32 | ElementType::I8 | ElementType::U8 | ElementType::U4 | ElementType::Binary => {
+                Self::F32(values)
+            }
+        }
+    }
+
+    fn rows(&self, dim: usize) -> Result<AnyRows<'_>, Failure> {
+        Ok(match self {
+            Self::F32(values) => Rows::new(values, dim)?.into(),
+            Self::F16(values) => Rows::new(values, dim)?.into(),
+            Self::Bf16(values) => Rows::new(values, dim)?.into(),
+        })
+    }
+
+    fn size_bytes(&self) -> usize {
+        match self {
+            Self::F32(values) => size_of_val(&values[..]),
+            Self::F16(values) => size_of_val(&values[..]),
+            Self::Bf16(values) => size_of_val(&values[..]),
+        }
+    }
+}
+
+/// Which index is wanted, over rows of that dimension, of which a copy is kept in the element type `element`.
+pub(crate) fn spec(
+    kind: &str,
+    element: &str,
+    dim: usize,
+    metric: &str,
+    params: Vec<(String, String)>,
+) -> Result<Spec, Failure> {
+    let element = match element {
+        "f32" => ElementType::F32,
+        "f16" => ElementType::F16,
+        "bf16" => ElementType::Bf16,
+        _ => return Err(format!("unknown element type {element:?}: known are f32, f16, bf16").into()),
+    };
     let unknown = || format!("unknown index type {kind:?}: known are {}", kinds().join(", "));
     let factory: &'static dyn IndexFactory = elanus_index::find(kind).ok_or_else(unknown)?;
     let metric = Metric::parse(metric).ok_or_else(|| format!("unknown metric {metric:?}"))?;
-    Ok(Spec::new(factory, ElementType::F32, dim, metric, params)?)
+    Ok(Spec::new(factory, element, dim, metric, params)?)
 }
 
 impl Built {
@@ -78,7 +129,8 @@ impl Built {
         };
         let cancel = Cancel::new();
         let cx = BuildCx { pool: pool.as_ref(), seed, cancel: &cancel, progress: &no_progress, device: None };
-        let index = spec.factory().build(spec, Rows::new(&rows, spec.dim())?.into(), None, &cx)?;
+        let rows = Values::of(spec.element(), rows);
+        let index = spec.factory().build(spec, rows.rows(spec.dim())?, None, &cx)?;
         Ok(Self::new(index, rows, spec.dim()))
     }
 
@@ -87,14 +139,15 @@ impl Built {
         #[allow(clippy::disallowed_methods, reason = "the file that the caller of a module names, outside any storage")]
         let bytes = fs::read(path)?;
         let index = spec.factory().open(Blob::from_vec(bytes), spec, &OpenCx::default())?;
-        let row_count = Rows::new(&rows, spec.dim())?.len();
+        let rows = Values::of(spec.element(), rows);
+        let row_count = rows.rows(spec.dim())?.len();
         if index.len() != row_count {
             return Err(format!("{row_count} rows given to an index built over {}", index.len()).into());
         }
         Ok(Self::new(index, rows, spec.dim()))
     }
 
-    fn new(index: Box<dyn Index>, rows: Vec<f32>, dim: usize) -> Self {
+    fn new(index: Box<dyn Index>, rows: Values, dim: usize) -> Self {
         Self { index, rows, dim, seats: Mutex::default(), pool: Mutex::default() }
     }
 
@@ -116,7 +169,7 @@ impl Built {
     }
 
     pub(crate) fn rows_bytes(&self) -> u64 {
-        size_of_val(&*self.rows) as u64
+        self.rows.size_bytes() as u64
     }
 
     pub(crate) fn describe(&self) -> String {
@@ -176,7 +229,12 @@ impl Built {
         ids: &mut [u32],
         keys: &mut [f32],
     ) -> Result<(), Failure> {
-        let (rows, queries) = (Rows::new(&self.rows, self.dim)?.into(), Rows::new(queries, self.dim)?);
+        let (rows, element) = (self.rows.rows(self.dim)?, self.index.spec().element());
+        let rounded = (element != ElementType::F32).then(|| Values::of(element, queries.to_vec()));
+        let queries = match &rounded {
+            Some(values) => values.rows(self.dim)?,
+            None => Rows::new(queries, self.dim)?.into(),
+        };
         // Also where the last search asked for another number, or ended with an error half way.
         seat.nearest.iter_mut().for_each(|one| one.reset(search.k));
         if seat.nearest.len() < queries.len() {
@@ -184,9 +242,9 @@ impl Built {
         }
         let nearest = &mut seat.nearest[..queries.len()];
         if queries.len() == 1 {
-            self.index.search(rows, Vector::F32(queries.row(0)), search, &mut seat.scratch, &mut nearest[0])?;
+            self.index.search(rows, queries.row(0), search, &mut seat.scratch, &mut nearest[0])?;
         } else {
-            self.index.search_many(rows, queries.into(), search, &mut seat.scratch, nearest)?;
+            self.index.search_many(rows, queries, search, &mut seat.scratch, nearest)?;
         }
         ids.fill(NO_ROW);
         keys.fill(f32::INFINITY);

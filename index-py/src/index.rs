@@ -16,9 +16,11 @@ pub(crate) fn kinds() -> Vec<&'static str> {
     built::kinds()
 }
 
-/// Builds an index over a copy of the rows, an array of float32 with a row for each vector.
+/// Builds an index over a copy of the rows, an array of float32 with a row for each vector. The copy is of the element
+/// type: f32, f16 or bf16.
 #[pyfunction]
-#[pyo3(signature = (kind, rows, metric="L2", params=None, threads=1, seed=1))]
+#[pyo3(signature = (kind, rows, metric="L2", params=None, threads=1, seed=1, element="f32"))]
+#[expect(clippy::too_many_arguments, reason = "the arguments of the call in Python")]
 pub(crate) fn build(
     py: Python<'_>,
     kind: &str,
@@ -27,17 +29,18 @@ pub(crate) fn build(
     params: Option<BTreeMap<String, String>>,
     threads: usize,
     seed: u64,
+    element: &str,
 ) -> PyResult<Index> {
     let rows = Matrix::of("rows", rows)?;
-    let spec = built::spec(kind, rows.dim, metric, pairs(params)).map_err(refused)?;
+    let spec = built::spec(kind, element, rows.dim, metric, pairs(params)).map_err(refused)?;
     let rows = rows.to_vec(py)?;
     let built = py.detach(|| Built::build(&spec, rows, threads, seed)).map_err(refused)?;
     Ok(Index { built })
 }
 
-/// Opens an index that was saved; kind, rows, metric and params must be those of its build.
+/// Opens an index that was saved; kind, rows, metric, params and element must be those of its build.
 #[pyfunction]
-#[pyo3(signature = (kind, rows, path, metric="L2", params=None))]
+#[pyo3(signature = (kind, rows, path, metric="L2", params=None, element="f32"))]
 pub(crate) fn open(
     py: Python<'_>,
     kind: &str,
@@ -45,9 +48,10 @@ pub(crate) fn open(
     path: PathBuf,
     metric: &str,
     params: Option<BTreeMap<String, String>>,
+    element: &str,
 ) -> PyResult<Index> {
     let rows = Matrix::of("rows", rows)?;
-    let spec = built::spec(kind, rows.dim, metric, pairs(params)).map_err(refused)?;
+    let spec = built::spec(kind, element, rows.dim, metric, pairs(params)).map_err(refused)?;
     let rows = rows.to_vec(py)?;
     let built = py.detach(|| Built::open(&spec, rows, &path)).map_err(refused)?;
     Ok(Index { built })

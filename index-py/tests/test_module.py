@@ -138,6 +138,19 @@ class Module(unittest.TestCase):
         small.search(self.rows[:1], 5, small.params(), 1, ids, room(1, 5)[1], small.filter(b"\xff"))
         self.assertEqual(sorted(ids.tolist()[0])[:3], [0, 1, 2])
 
+    def test_rows_may_be_kept_in_half_as_many_bytes(self):
+        for element in ("f16", "bf16"):
+            index = elanus_index.build("HNSW", self.rows, element=element)
+            self.assertEqual(index.rows_bytes(), COUNT * DIM * 2)
+            ids, keys = room(QUERIES, 10)
+            index.search(self.queries, 10, index.params(), 1, ids, keys)
+            exact, _ = room(QUERIES, 10)
+            self.flat.search(self.queries, 10, self.flat.params(), 1, exact, keys)
+            found = sum(len(set(a) & set(b)) for a, b in zip(ids.tolist(), exact.tolist()))
+            self.assertGreater(found, 0.9 * QUERIES * 10)
+        with self.assertRaisesRegex(ValueError, "known are f32, f16, bf16"):
+            elanus_index.build("HNSW", self.rows, element="f64")
+
     def test_save_and_open(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "index")

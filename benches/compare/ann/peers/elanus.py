@@ -28,12 +28,14 @@ WIDTHS = {"HNSW": "ef", "AUTOINDEX": "ef", "DISKANN": "search_list", "AISAQ": "s
 
 
 def parse(text):
-    """Reads `KIND:name=value,name=value:name=value,value;name=value`: an index type, its build parameters, and search
-    parameters with the values to try, each with each."""
+    """Reads `KIND/ELEMENT:name=value,name=value:name=value,value;name=value`: an index type, the element type of the copy
+    of the rows (f32 where it is not given), its build parameters, and search parameters with the values to try, each
+    with each."""
     kind, _, rest = text.partition(":")
+    kind, _, element = kind.partition("/")
     build, _, sweep = rest.partition(":")
     params = dict(pair.split("=", 1) for pair in build.split(",") if pair)
-    wanted = {"kind": kind, "params": params}
+    wanted = {"kind": kind, "element": element or "f32", "params": params}
     if sweep:
         tried = (pair.partition("=") for pair in sweep.split(";"))
         wanted["sweep"] = {name: values.split(",") for name, _, values in tried}
@@ -49,6 +51,7 @@ class Peer(Interface):
         return {
             "HNSW M=16": {"kind": "HNSW", "params": {"M": "16", "efConstruction": "200"}},
             "HNSW M=32": {"kind": "HNSW", "params": {"M": "32", "efConstruction": "400"}},
+            "HNSW M=16 over f16": {"kind": "HNSW", "element": "f16", "params": {"M": "16", "efConstruction": "200"}},
         }
 
     @classmethod
@@ -66,7 +69,8 @@ class Peer(Interface):
         return getattr(self.module, "__version__", "of this tree")
 
     def build(self, rows, metric, build, threads, folder):
-        self.index = self.module.build(build["kind"], rows, metric, build["params"], threads)
+        element = build.get("element", "f32")
+        self.index = self.module.build(build["kind"], rows, metric, build["params"], threads, element=element)
 
     def one(self, setting, k):
         index, params = self.index, self.index.params(setting)
