@@ -6,7 +6,7 @@ pub(crate) mod levels;
 pub(crate) mod links;
 mod prune;
 mod repair;
-pub(crate) mod scorer;
+pub(crate) mod space;
 pub(crate) mod walk;
 
 pub(crate) use beam::{Candidate, Heaps, MAX_NODE, Sorted};

@@ -1,68 +1,71 @@
 //! Which of a node's candidates become its neighbours.
 
-use elanus_kernels::Element;
+use elanus_kernels::Kernel;
 
-use super::levels::mix;
-use super::scorer::Scorer;
+use super::Candidate;
+use super::build::{Picked, Points};
 
-/// A row and its key from the node whose candidate it is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Edge {
-    pub(crate) key: f32,
-    pub(crate) row: u32,
-}
-
-/// Kept rows compared with a candidate at a time: the first few refuse most candidates.
+/// Kept nodes compared with a candidate at a time: the first few refuse most candidates.
 const STEP: usize = 4;
 
-/// Buffers of [`select`].
+/// How neighbours are chosen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choice {
+    /// Neighbours at most.
+    pub(crate) degree: usize,
+    /// A candidate is refused when its squared distance from a neighbour, times this, is below that from the node.
+    pub(crate) alpha: f32,
+    /// Refused candidates, nearest first, are taken after all until there are so many neighbours.
+    pub(crate) fill: usize,
+}
+
+/// Buffers of [`Pruner::select`].
 #[derive(Debug, Default)]
 pub(crate) struct Pruner {
-    rows: Vec<u32>,
+    picked: Picked,
+    places: Vec<u32>,
+    refused: Vec<Candidate>,
     keys: [f32; STEP],
 }
 
 impl Pruner {
-    /// Leaves in `edges` at most `cap` of them by the heuristic of the HNSW paper, algorithm 4: the nearest first, and
-    /// each further one only if it is nearer to the node than to any that was kept. So a node's links lead in
-    /// different directions and not all into one cluster.
-    ///
-    /// At most half of the links may go to rows as near to the node as the node itself, so that a crowd of equal rows
-    /// keeps links that lead out of it. Among equal keys the order is by chance, so that such a crowd is linked
-    /// throughout and not only to its first rows.
-    pub(crate) fn select<E: Element>(&mut self, scorer: &Scorer<'_, E>, node: u32, edges: &mut Vec<Edge>, cap: usize) {
-        edges.retain(|edge| edge.row != node);
-        let chance = |row: u32| mix(u64::from(node ^ row));
-        edges.sort_unstable_by(|a, b| {
-            a.key.total_cmp(&b.key).then_with(|| chance(a.row).cmp(&chance(b.row))).then(a.row.cmp(&b.row))
-        });
-        edges.dedup_by_key(|edge| edge.row);
-        if edges.len() < cap {
-            return;
-        }
-        let mut own = [0.0];
-        scorer.keys(scorer.row(node), &[node], &mut own);
-        self.rows.clear();
-        let mut twins = 0;
-        edges.retain(|edge| {
-            let is_twin = edge.key <= own[0];
-            if self.rows.len() == cap || (is_twin && twins >= cap / 2) || self.is_shadowed(scorer, *edge) {
-                return false;
+    /// Writes to `kept` the neighbours of a node, nearest first, of `candidates`, which are sorted: the nearest first,
+    /// and each further one unless a neighbour is nearer to it than the node is. So a node's links lead in different
+    /// directions and not all into one cluster. This is RobustPrune of the DiskANN paper (NeurIPS 2019, algorithm 2).
+    pub(crate) fn select(
+        &mut self,
+        points: Points<'_>,
+        kernel: &Kernel<f32>,
+        candidates: &[Candidate],
+        choice: Choice,
+        kept: &mut Vec<Candidate>,
+    ) {
+        kept.clear();
+        self.places.clear();
+        self.refused.clear();
+        let (rows, places) = points.pick(candidates.iter().map(|candidate| candidate.node()), &mut self.picked);
+        for (candidate, place) in candidates.iter().zip(places) {
+            if kept.len() == choice.degree {
+                break;
             }
-            twins += usize::from(is_twin);
-            self.rows.push(edge.row);
-            true
-        });
-    }
-
-    /// Whether a candidate is nearer to a row that was kept than to the node.
-    fn is_shadowed<E: Element>(&mut self, scorer: &Scorer<'_, E>, edge: Edge) -> bool {
-        let query = scorer.row(edge.row);
-        self.rows.chunks(STEP).any(|rows| {
-            let keys = &mut self.keys[..rows.len()];
-            scorer.keys(query, rows, keys);
-            keys.iter().any(|key| *key < edge.key)
-        })
+            let vector = rows.row(*place as usize);
+            let limit = candidate.key();
+            let is_refused = self.places.chunks(STEP).any(|kept| {
+                let keys = &mut self.keys[..kept.len()];
+                kernel.gather(vector, rows, kept, keys);
+                keys.iter().any(|key| choice.alpha * *key < limit)
+            });
+            if is_refused {
+                self.refused.push(*candidate);
+            } else {
+                kept.push(*candidate);
+                self.places.push(*place);
+            }
+        }
+        if kept.len() < choice.fill {
+            kept.extend(self.refused.iter().take(choice.fill - kept.len()));
+            kept.sort_unstable();
+        }
     }
 }
 

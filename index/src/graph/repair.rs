@@ -1,33 +1,38 @@
 //! Links to nodes that pruning left without any way to them.
 
-use elanus_kernels::Element;
+use std::cell::RefCell;
+
+use elanus_kernels::Kernel;
 
 use super::links::{EMPTY, Graph, used};
-use super::scorer::{Bound, Scorer};
+use super::space::Space;
 use super::walk::Walk;
+use crate::tier::Keys;
 use crate::{Scratch, Stats};
 
 /// Nodes looked at to find one from which a lost node can be linked, before a walk through the graph is tried.
-const LOOK: usize = 256;
+const LOOK: usize = 64;
 /// Width of that walk.
 const WIDTH: usize = 64;
 /// A link that had to be replaced may have been the only one to its node; so the whole is done again, this often.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 8;
 
 /// Makes every node reachable from the entry on the lowest level: a node that is not gets a link from a node near to
-/// it that is. `order` lists the nodes.
-pub(crate) fn reach_all<E: Element>(
+/// it that is. `rows` lists the nodes.
+pub(crate) fn reach_all(
     graph: &mut Graph,
-    scorer: &Scorer<'_, E>,
-    order: &[(u32, u32)],
+    space: &dyn Space,
+    kernel: &Kernel<f32>,
+    rows: &[u32],
     is_cancelled: impl Fn() -> bool,
 ) {
     let mut scratch = Scratch::new();
+    let mut bridges = vec![false; space.len()];
     for _ in 0..ROUNDS {
-        let mut reach = Reach { reached: vec![false; scorer.rows.len()], queue: Vec::new() };
+        let mut reach = Reach { reached: vec![false; space.len()], queue: Vec::new() };
         reach.flood(graph, graph.entry);
         let mut has_replaced = false;
-        for (row, _) in order {
+        for row in rows {
             if reach.reached[*row as usize] {
                 continue;
             }
@@ -35,7 +40,14 @@ pub(crate) fn reach_all<E: Element>(
                 return;
             }
             let near = reach.look_around(graph, *row);
-            let from = near.unwrap_or_else(|| walk_to(graph, scorer, *row, &mut scratch));
+            let from = near.unwrap_or_else(|| {
+                walk_to(graph, space, kernel, *row, &mut scratch);
+                let found = || scratch.found.iter().map(|found| found.node()).filter(|from| from != row);
+                let roomy = found().find(|from| graph.ground().row(*from).last() == Some(&EMPTY));
+                // A link that is a bridge already must not be replaced by another.
+                roomy.or_else(|| found().find(|from| !bridges[*from as usize])).unwrap_or(graph.entry)
+            });
+            bridges[from as usize] = true;
             has_replaced |= !link(graph, from, *row);
             reach.flood(graph, *row);
         }
@@ -85,17 +97,32 @@ impl Reach {
     }
 }
 
-/// The row nearest to a lost one of those that a walk comes to, with room for a link if there is such a one.
-fn walk_to<E: Element>(graph: &Graph, scorer: &Scorer<'_, E>, lost: u32, scratch: &mut Scratch) -> u32 {
-    let bound = Bound { scorer, query: scorer.row(lost) };
-    let walk = Walk { tier: &bound };
+/// A row's distances from others.
+struct Near<'a> {
+    space: &'a dyn Space,
+    kernel: &'a Kernel<f32>,
+    vector: &'a [f32],
+    buffer: RefCell<Vec<f32>>,
+}
+
+impl Keys for Near<'_> {
+    fn keys(&self, ids: &[u32], keys: &mut [f32]) {
+        let buffer = &mut *self.buffer.borrow_mut();
+        for (id, key) in ids.iter().zip(keys) {
+            *key = self.kernel.pair(self.vector, self.space.vector(*id, buffer));
+        }
+    }
+}
+
+/// Leaves in `scratch.found` the rows nearest to a lost one of those that a walk comes to.
+fn walk_to(graph: &Graph, space: &dyn Space, kernel: &Kernel<f32>, lost: u32, scratch: &mut Scratch) {
+    let mut own = Vec::new();
+    let near = Near { space, kernel, vector: space.vector(lost, &mut own), buffer: RefCell::default() };
+    let walk = Walk { tier: &near };
     let mut stats = Stats::default();
     let start = walk.descend(graph, 0, scratch, &mut stats);
     scratch.found.clear();
     walk.best_first(graph.ground(), start, WIDTH, scratch, &mut stats);
-    let found = || scratch.found.iter().map(|found| found.node()).filter(|row| *row != lost);
-    let roomy = found().find(|row| graph.ground().row(*row).last() == Some(&EMPTY));
-    roomy.or_else(|| found().next()).unwrap_or(graph.entry)
 }
 
 /// Links `from` to `to`, in the place of its last link if there is no room; says whether there was.

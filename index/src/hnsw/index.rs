@@ -9,7 +9,7 @@ use super::format;
 use super::recipe::{Ground, Recipe};
 use crate::array::Array;
 use crate::graph::links::Graph;
-use crate::graph::scorer::Scorer;
+use crate::graph::space::Shaped;
 use crate::graph::{Shape, build};
 use crate::tier::rows::inverse;
 use crate::tier::source::Source;
@@ -65,7 +65,7 @@ impl HnswIndex {
             refine: None,
             fit: Fit::EXACT,
         };
-        index.graph = graph(recipe.shape, spec.metric(), rows, index.norms.as_slice(), &usable, cx)?;
+        index.graph = graph(recipe.shape, spec.metric(), rows, &usable, cx)?;
         let source = Source { metric: spec.metric(), rows, usable: &usable };
         (index.walked, index.fit) = fit::choose(&index, recipe.ground, &source, cx)?;
         if let Some(code) = recipe.refine.filter(|_| index.walked.is_some()) {
@@ -123,13 +123,11 @@ fn graph(
     shape: Shape,
     metric: Metric,
     rows: AnyRows<'_>,
-    norms: &[f32],
     usable: &Bitmap,
     cx: &BuildCx<'_>,
 ) -> Result<Option<Graph>, BuildError> {
-    with_element!(AnyRows, rows, rows => {
-        build::build(shape, Scorer::new(metric, rows, norms)?, usable.iter_ones().map(|i| i as u32), cx)
-    })
+    let nodes: Vec<u32> = usable.iter_ones().map(|i| i as u32).collect();
+    build::build(shape, &Shaped::new(metric, rows, nodes.iter().copied()), &nodes, cx)
 }
 
 impl Index for HnswIndex {

@@ -1,52 +1,53 @@
-//! Links lead in different directions, equal rows do not take all of them, and order does not matter.
+//! Links lead in different directions, refused candidates fill up places, and order is by distance.
 
 use elanus_kernels::{Metric, Rows};
 
 use super::*;
+use crate::graph::space::Shaped;
 
-fn select(points: &[[f32; 2]], node: u32, candidates: &[u32], cap: usize) -> Vec<u32> {
-    let rows = Rows::new(points.as_flattened(), 2).unwrap();
-    let scorer = Scorer::new(Metric::L2, rows, &[]).unwrap();
-    let mut keys = vec![0.0; candidates.len()];
-    scorer.keys(scorer.row(node), candidates, &mut keys);
-    let mut edges: Vec<Edge> = candidates.iter().zip(&keys).map(|(row, key)| Edge { key: *key, row: *row }).collect();
-    let mut pruner = Pruner::default();
-    pruner.select(&scorer, node, &mut edges, cap);
-    let kept: Vec<u32> = edges.iter().map(|edge| edge.row).collect();
-    edges = candidates.iter().zip(&keys).rev().map(|(row, key)| Edge { key: *key, row: *row }).collect();
-    edges.extend_from_within(..);
-    pruner.select(&scorer, node, &mut edges, cap);
-    assert_eq!(edges.iter().map(|edge| edge.row).collect::<Vec<_>>(), kept, "order or repeats matter");
-    kept
+fn select(metric: Metric, points: &[[f32; 2]], node: u32, candidates: &[u32], choice: Choice) -> Vec<u32> {
+    let rows: Vec<u32> = (0..points.len() as u32).collect();
+    let all = Rows::new(points.as_flattened(), 2).unwrap();
+    let space = Shaped::new(metric, all.into(), rows.iter().copied());
+    let points = Points { space: &space, rows: &rows };
+    let kernel = Kernel::new(Metric::L2).unwrap();
+    let (mut own, mut other) = (Vec::new(), Vec::new());
+    let vector = points.space.vector(node, &mut own).to_vec();
+    let key = |row: &u32| Candidate::new(kernel.pair(&vector, points.space.vector(*row, &mut other)), *row);
+    let mut candidates: Vec<Candidate> = candidates.iter().map(key).collect();
+    candidates.sort_unstable();
+    let (mut pruner, mut kept) = (Pruner::default(), Vec::new());
+    pruner.select(points, &kernel, &candidates, choice, &mut kept);
+    assert!(kept.is_sorted());
+    kept.iter().map(|kept| kept.node()).collect()
 }
+
+const PLAIN: Choice = Choice { degree: 4, alpha: 1.0, fill: 0 };
+/// From the origin: 1 and 2 to the right, 3 upwards, 4 to the left.
+const CROSS: [[f32; 2]; 5] = [[0.0, 0.0], [1.0, 0.0], [1.5, 0.2], [0.0, 2.0], [-3.0, 0.0]];
 
 #[test]
 fn a_candidate_behind_a_kept_one_is_left_out() {
-    // From the origin: 1 and 2 to the right, 3 upwards, 4 to the left.
-    let points = [[0.0, 0.0], [1.0, 0.0], [1.5, 0.2], [0.0, 2.0], [-3.0, 0.0]];
-    assert_eq!(select(&points, 0, &[4, 3, 2, 1], 4), [1, 3, 4]);
-    assert_eq!(select(&points, 0, &[4, 3, 2, 1], 2), [1, 3]);
-    // Fewer candidates than places are all kept.
-    assert_eq!(select(&points, 0, &[4, 3, 2, 1], 5), [1, 2, 3, 4]);
-    assert_eq!(select(&points, 0, &[2, 0], 5), [2]);
+    assert_eq!(select(Metric::L2, &CROSS, 0, &[4, 3, 2, 1], PLAIN), [1, 3, 4]);
+    assert_eq!(select(Metric::L2, &CROSS, 0, &[4, 3, 2, 1], Choice { degree: 2, ..PLAIN }), [1, 3]);
+    assert!(select(Metric::L2, &CROSS, 0, &[], PLAIN).is_empty());
 }
 
 #[test]
-fn equal_rows_take_half_of_the_links() {
-    let mut points = vec![[0.0, 0.0]; 20];
-    points.extend([[5.0, 0.0], [-5.0, 0.0], [0.0, 5.0], [0.0, -5.0]]);
-    let kept = select(&points, 3, &(0..24).collect::<Vec<_>>(), 8);
-    assert_eq!(kept.iter().filter(|row| **row < 20).count(), 4);
-    assert_eq!(kept.iter().filter(|row| **row >= 20).count(), 4);
-    assert!(!kept.contains(&3), "a node is not linked to itself");
+fn refused_candidates_fill_places() {
+    assert_eq!(select(Metric::L2, &CROSS, 0, &[1, 2, 3, 4], Choice { fill: 4, ..PLAIN }), [1, 2, 3, 4]);
+    assert_eq!(select(Metric::L2, &CROSS, 0, &[1, 2], Choice { fill: 1, ..PLAIN }), [1]);
 }
 
 #[test]
-fn which_equal_rows_are_linked_differs_from_node_to_node() {
-    let points = vec![[1.0, 1.0]; 400];
-    let all: Vec<u32> = (0..400).collect();
-    let mut seen: Vec<u32> = (0..100).flat_map(|node| select(&points, node, &all, 8)).collect();
-    seen.sort_unstable();
-    seen.dedup();
-    assert!(seen.len() > 200, "only {} of 400 are linked to", seen.len());
+fn a_larger_factor_refuses_fewer() {
+    // 2 is refused where its distance from 1, which is 0.29, is below 2.29 by the factor.
+    assert_eq!(select(Metric::L2, &CROSS, 0, &[1, 2], Choice { alpha: 7.0, ..PLAIN }), [1]);
+    assert_eq!(select(Metric::L2, &CROSS, 0, &[1, 2], Choice { alpha: 8.0, ..PLAIN }), [1, 2]);
+}
+
+#[test]
+fn vectors_that_have_to_be_copied_are_pruned_alike() {
+    // On the unit circle: 2 lies in the direction of 1.
+    assert_eq!(select(Metric::Cosine, &[[1.0, 1.0], [1.0, 0.5], [9.0, 3.0], [0.2, 0.9]], 0, &[1, 2, 3], PLAIN), [1, 3]);
 }

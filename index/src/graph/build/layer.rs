@@ -1,0 +1,188 @@
+//! The graph of one level: leaves, candidates, neighbours, links back, and a second look where it is needed.
+
+use elanus_kernels::gemm::Gemm;
+use elanus_kernels::{Kernel, Metric};
+
+use super::crew::Crew;
+use super::leaf::Reach;
+use super::lists::{List, Lists};
+use super::partition::Cut;
+use super::points::Points;
+use super::polish::First;
+use super::{leaf, mirror, order, partition, polish, sample};
+use crate::BuildError;
+use crate::graph::Candidate;
+use crate::graph::levels::mix;
+use crate::graph::links::EMPTY;
+use crate::graph::prune::{Choice, Pruner};
+
+/// Nodes of a leaf at most: leaves are compared in time that grows with it, and each finds more with it.
+const LEAF: usize = 1000;
+/// Nodes kept to lead out of a crowd.
+const FAR: usize = 16;
+/// See [`Choice::alpha`]: a little more than one keeps more links, by which easier data are searched in fewer steps.
+const ALPHA: f32 = 1.1;
+/// The share of nearest nodes that leaves must have found for a second look to be left out.
+const ENOUGH: f64 = 0.9;
+/// Leaves that are compared before their candidates are put into the lists.
+const ROUND: usize = 128;
+/// Lists that a thread takes at a time.
+const SPAN: usize = 1024;
+/// The shares of the work at which neighbours are first chosen and have been, as a rule.
+const SHARES: (f64, f64) = (0.3, 0.5);
+
+/// What is known of each node's surroundings.
+#[derive(Debug)]
+pub(super) struct Known {
+    near: Lists,
+    far: Lists,
+}
+
+impl Known {
+    fn new(count: usize, effort: Effort) -> Self {
+        Self { near: Lists::new(count, effort.cap.min(count)), far: Lists::new(count, effort.far.min(count)) }
+    }
+
+    /// Adds the candidates that lead out of a crowd to others, and sorts them.
+    pub(super) fn add_far(&self, node: u32, all: &mut Vec<Candidate>) {
+        all.extend_from_slice(self.far.of(node));
+        all.sort_unstable();
+        all.dedup();
+    }
+}
+
+/// How much work is done for a level.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Effort {
+    /// Links of a node at most.
+    degree: usize,
+    /// Leaves that a node is in.
+    fan: usize,
+    /// How often the nodes are cut into leaves.
+    times: usize,
+    /// Nearest nodes of a leaf that are offered to each node of it.
+    near: usize,
+    /// Nodes that are offered to lead out of a crowd.
+    far: usize,
+    /// Candidates kept for a node.
+    cap: usize,
+    /// Width of the walk of the second look.
+    width: usize,
+}
+
+impl Effort {
+    /// The effort that `efConstruction` asks for on a level whose nodes have `degree` links at most.
+    pub(super) fn new(ef: usize, degree: usize) -> Self {
+        let (fan, times) = match ef {
+            0..150 => (2, 1),
+            150..300 => (3, 1),
+            300..600 => (3, 2),
+            600.. => (3, 3),
+        };
+        let cap = degree.max(48);
+        Self { degree, fan, times, near: (degree / 2).clamp(12, 64), far: FAR, cap, width: (ef / 4).max(degree) }
+    }
+}
+
+/// The links of a level, as node numbers of the level.
+pub(super) fn links(points: Points<'_>, effort: Effort, seed: u64, crew: &Crew<'_>) -> Result<Vec<u32>, BuildError> {
+    let degree = effort.degree;
+    if points.len() < 2 {
+        return Ok(vec![EMPTY; points.len() * degree]);
+    }
+    let gemm = Gemm::<f32>::new(Metric::L2)?;
+    let cut = |time: usize| Cut { leaf: LEAF, fan: effort.fan, seed: mix(seed ^ time as u64) };
+    let mut leaves = partition::leaves(points, &gemm, cut(0), crew)?;
+    let order = order::by_leaf(&mut leaves, points.len());
+    let rows: Vec<u32> = order.iter().map(|node| points.rows[*node as usize]).collect();
+    let points = Points { space: points.space, rows: &rows };
+    let mut known = Known::new(points.len(), effort);
+    collect(points, &gemm, &leaves, effort, &mut known, crew)?;
+    // One leaf holds all pairs: another cut would find the same.
+    let times = if leaves.len() > 1 { effort.times } else { 1 };
+    for time in 1..times {
+        leaves = partition::leaves(points, &gemm, cut(time), crew)?;
+        collect(points, &gemm, &leaves, effort, &mut known, crew)?;
+    }
+    drop(leaves);
+    let links = graph(points, &gemm, effort, known, crew)?;
+    Ok(order::undo(&links, degree, &order))
+}
+
+/// The graph that the candidates make, with a second look where they are not good enough.
+fn graph(
+    points: Points<'_>,
+    gemm: &Gemm<f32>,
+    effort: Effort,
+    mut known: Known,
+    crew: &Crew<'_>,
+) -> Result<Vec<u32>, BuildError> {
+    let kernel = Kernel::<f32>::new(Metric::L2)?;
+    let degree = effort.degree;
+    let choice = Choice { degree, alpha: ALPHA, fill: degree * 3 / 4 };
+    let has_enough = sample::recall(points, gemm, &known.near, crew)? >= ENOUGH;
+    let links = join(points, &kernel, &known, choice, crew)?;
+    if has_enough {
+        return Ok(links);
+    }
+    // The walk finds the nearest again.
+    known.near = Lists::new(0, 1);
+    let Some(codes) = polish::Codes::new(points, crew)? else { return Ok(links) };
+    let first = First { points, codes: &codes, links: &links, known: &known, width: effort.width, choice };
+    let mut out = Lists::new(points.len(), degree);
+    polish::polish(first, &kernel, &mut out, crew)?;
+    drop(codes);
+    mirror::links(points, &kernel, &out, choice, crew)
+}
+
+/// Puts what each leaf offers into the lists.
+fn collect(
+    points: Points<'_>,
+    gemm: &Gemm<f32>,
+    leaves: &[Vec<u32>],
+    effort: Effort,
+    lists: &mut Known,
+    crew: &Crew<'_>,
+) -> Result<(), BuildError> {
+    let reach = Reach { near: effort.near, far: effort.far };
+    for (i, round) in leaves.chunks(ROUND).enumerate() {
+        crew.tell(SHARES.0 * (i * ROUND) as f64 / leaves.len() as f64);
+        let offers = crew.map(round.iter().collect(), |work: &mut leaf::Work, nodes: &Vec<u32>| {
+            leaf::compare(points, gemm, nodes, reach, work)
+        })?;
+        let span = points.len().div_ceil(4 * crew.threads()).max(1);
+        let parts: Vec<_> = lists.near.parts(span).into_iter().zip(lists.far.parts(span)).collect();
+        crew.map(parts, |spare: &mut Vec<Candidate>, ((first, mut near), (_, mut far))| {
+            let end = first + near.len() as u32;
+            for offer in offers.iter().flat_map(|offers| offers.within(first, end)) {
+                let i = (offer.node - first) as usize;
+                near[i].merge(offer.near, spare);
+                far[i].merge(offer.far, spare);
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// The graph that the candidates make.
+fn join(
+    points: Points<'_>,
+    kernel: &Kernel<f32>,
+    lists: &Known,
+    choice: Choice,
+    crew: &Crew<'_>,
+) -> Result<Vec<u32>, BuildError> {
+    type Work = (Pruner, Vec<Candidate>, Vec<Candidate>);
+    let mut out = Lists::new(points.len(), choice.degree);
+    crew.each(out.parts(SPAN), SHARES, |(pruner, all, kept): &mut Work, (first, out): (u32, Vec<List<'_>>)| {
+        for (i, mut to) in out.into_iter().enumerate() {
+            let node = first + i as u32;
+            all.clear();
+            all.extend_from_slice(lists.near.of(node));
+            lists.add_far(node, all);
+            pruner.select(points, kernel, all, choice, kept);
+            to.set(kept);
+        }
+    })?;
+    mirror::links(points, kernel, &out, choice, crew)
+}
