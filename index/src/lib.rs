@@ -44,6 +44,8 @@ pub mod gpu;
 mod graph;
 mod hnsw;
 mod index;
+mod ivf;
+mod kmeans;
 mod par;
 mod param;
 mod scratch;
