@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | 0 | 8 | magic, `ELANUSIX` |
 //! | 8 | 4 | version, 1 |
-//! | 12 | 4 | kind of index: 1 flat, 2 graph with hierarchy |
+//! | 12 | 4 | kind of index: 1 flat, 2 graph with hierarchy, 8 inverted lists |
 //! | 16 | 8 | number of sections |
 //! | 24 | 8 | length of the whole in bytes |
 //! | 32 | 24 each | section table: tag (4), item (4), offset (8), length (8) |
@@ -37,6 +37,7 @@ const MAX_SECTIONS: u64 = 256;
 pub(crate) enum Kind {
     Flat,
     Hnsw,
+    Ivf,
 }
 
 impl Kind {
@@ -44,6 +45,7 @@ impl Kind {
         match self {
             Self::Flat => 1,
             Self::Hnsw => 2,
+            Self::Ivf => 8,
         }
     }
 
@@ -51,6 +53,7 @@ impl Kind {
         match self {
             Self::Flat => "1 (flat)",
             Self::Hnsw => "2 (graph with hierarchy)",
+            Self::Ivf => "8 (inverted lists)",
         }
     }
 }
@@ -76,9 +79,15 @@ pub(crate) enum Tag {
     CodeTables,
     /// A tier's codes.
     Codes,
+    /// Where the entries of inverted lists begin.
+    ListStarts,
+    /// The rows of the entries of inverted lists.
+    ListEntries,
+    /// What the entries of inverted lists add to a key.
+    ListTerms,
 }
 
-const TAGS: [Tag; 9] = [
+const TAGS: [Tag; 12] = [
     Tag::Meta,
     Tag::Present,
     Tag::Links,
@@ -88,6 +97,9 @@ const TAGS: [Tag; 9] = [
     Tag::CodeParams,
     Tag::CodeTables,
     Tag::Codes,
+    Tag::ListStarts,
+    Tag::ListEntries,
+    Tag::ListTerms,
 ];
 
 impl Tag {
@@ -102,6 +114,9 @@ impl Tag {
             Self::CodeParams => 7,
             Self::CodeTables => 8,
             Self::Codes => 9,
+            Self::ListStarts => 20,
+            Self::ListEntries => 21,
+            Self::ListTerms => 22,
         }
     }
 
@@ -116,6 +131,9 @@ impl Tag {
             Self::CodeParams => "code parameters",
             Self::CodeTables => "code tables",
             Self::Codes => "codes",
+            Self::ListStarts => "list starts",
+            Self::ListEntries => "list entries",
+            Self::ListTerms => "list terms",
         }
     }
 }

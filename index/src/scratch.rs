@@ -3,6 +3,7 @@
 use std::collections::BinaryHeap;
 
 use crate::graph::{Candidate, Heaps, Sorted};
+use crate::ivf::ListScratch;
 
 /// Memory of one search thread. It grows to what the largest search needed and is never shared between threads.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub struct Scratch {
     pub(crate) keys: Vec<f32>,
     /// What a walk found.
     pub(crate) found: Vec<Candidate>,
+    /// What a search of lists needs.
+    pub(crate) lists: ListScratch,
 }
 
 impl Scratch {

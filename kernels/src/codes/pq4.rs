@@ -202,8 +202,17 @@ impl Pq4 {
     /// When the layouts or the numbers of sub-quantizers differ, `first` is not a multiple of [`BLOCK`], or there are
     /// not that many rows.
     pub fn keys(&self, tables: &Pq4Tables, codes: Packed<'_>, first: usize, keys: &mut [f32]) {
+        self.keys_from(0.0, tables, codes, first, keys);
+    }
+
+    /// [`Pq4::keys`], each with `base` added before the sum of its entries: what the centre of a list adds, say.
+    ///
+    /// # Panics
+    /// As [`Pq4::keys`] does.
+    pub fn keys_from(&self, base: f32, tables: &Pq4Tables, codes: Packed<'_>, first: usize, keys: &mut [f32]) {
         let codes = self.check(tables, codes, first, keys.len());
-        self.one(tables.view(), codes, tables.m(), keys);
+        let view = tables.view();
+        self.one(Lut { bias: view.bias + base, ..view }, codes, tables.m(), keys);
     }
 
     /// The sums of the table bytes of `sums.len()` rows, in order, from row `first` on: the keys before scale and bias.
