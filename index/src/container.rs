@@ -37,6 +37,7 @@ const MAX_SECTIONS: u64 = 256;
 pub(crate) enum Kind {
     Flat,
     Hnsw,
+    #[cfg_attr(not(test), allow(dead_code, reason = "no name of an index type leads to it yet"))]
     Ivf,
 }
 

@@ -1,8 +1,8 @@
 //! The codes of a list's rows.
 //!
 //! A query for which a row is near lies along it, so of the error of a code the part along the row counts most for a
-//! product. Codes for IP and COSINE are therefore those with the least `eta * |along|^2 + |across|^2`, with `eta = (d -
-//! 1) t^2 / (1 - t^2)` and `t = 0.2` (Guo et al., "Accelerating Large-Scale Inference with Anisotropic Vector
+//! product. Codes for IP and COSINE are therefore those with the least `eta * |along|^2 + |across|^2`, where `eta` is
+//! `(d - 1) t^2 / (1 - t^2)` and `t` is 0.2 (Guo et al., "Accelerating Large-Scale Inference with Anisotropic Vector
 //! Quantization", ICML 2020, theorem 3.4), found by changing one code at a time until none improves.
 
 use elanus_kernels::codes::pq4::{self, CENTROIDS};
