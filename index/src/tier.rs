@@ -4,6 +4,8 @@
 //! row id, so that a walk need not know what it compares.
 
 pub(crate) mod half;
+pub(crate) mod pq;
+mod prq;
 pub(crate) mod rows;
 pub(crate) mod source;
 pub(crate) mod sq;
@@ -13,6 +15,7 @@ use std::fmt::Debug;
 use elanus_kernels::Metric;
 
 use self::half::{HalfKind, HalfTier};
+use self::pq::{PqKind, PqTier};
 use self::source::Source;
 use self::sq::{SqKind, SqTier};
 use crate::container::{Container, Part, Tag};
@@ -50,6 +53,7 @@ pub(crate) trait Tier: Send + Sync + Debug {
 pub(crate) enum Code {
     Sq(SqKind),
     Half(HalfKind),
+    Pq(PqKind),
 }
 
 /// Makes the codes of all rows; `None` when the rows cannot be given in such codes, or there are none.
@@ -60,6 +64,7 @@ pub(crate) fn build(code: Code, source: &Source<'_>, cx: &BuildCx<'_>) -> Result
     match code {
         Code::Sq(kind) => Ok(SqTier::build(kind, source, cx)?.map(|tier| -> Box<dyn Tier> { Box::new(tier) })),
         Code::Half(kind) => Ok(Some(Box::new(HalfTier::build(kind, source, cx)?))),
+        Code::Pq(kind) => Ok(PqTier::build(kind, source, cx)?.map(|tier| -> Box<dyn Tier> { Box::new(tier) })),
     }
 }
 
@@ -83,6 +88,9 @@ pub(crate) fn open(
     }
     if half::NUMBERS.contains(&number) {
         return Ok(Some(Box::new(HalfTier::open(container, role, shape)?)));
+    }
+    if number == pq::NUMBER {
+        return Ok(Some(Box::new(PqTier::open(container, role, shape)?)));
     }
     Err(section.refuse(0, 8, "no such codes", number))
 }

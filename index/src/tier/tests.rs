@@ -10,13 +10,16 @@ use crate::container::{self, Kind};
 use crate::{Blob, Cancel, no_progress};
 
 const METRICS: [Metric; 3] = [Metric::L2, Metric::Ip, Metric::Cosine];
-const CODES: [Code; 6] = [
+const CODES: [Code; 8] = [
     Code::Sq(SqKind { bits: 4, is_uniform: true }),
     Code::Sq(SqKind { bits: 4, is_uniform: false }),
     Code::Sq(SqKind { bits: 6, is_uniform: false }),
     Code::Sq(SqKind { bits: 8, is_uniform: false }),
     Code::Half(HalfKind::F16),
     Code::Half(HalfKind::Bf16),
+    // Over as few rows as here each row is a centroid of its own.
+    Code::Pq(PqKind { m: 1, nrq: 1, nbits: 8 }),
+    Code::Pq(PqKind { m: 1, nrq: 2, nbits: 8 }),
 ];
 
 /// How far a key may be off, as a share of the spread of keys.
@@ -25,7 +28,7 @@ fn slack(code: Code) -> f32 {
         Code::Sq(SqKind { bits: 4, .. }) => 0.15,
         Code::Sq(SqKind { bits: 6, .. }) => 0.04,
         Code::Sq(_) | Code::Half(HalfKind::Bf16) => 0.015,
-        Code::Half(HalfKind::F16) => 0.003,
+        Code::Half(HalfKind::F16) | Code::Pq(_) => 0.003,
     }
 }
 
