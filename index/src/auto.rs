@@ -37,7 +37,7 @@ impl IndexFactory for AutoIndex {
     }
 
     fn supports(&self, element: ElementType, metric: Metric) -> bool {
-        hnsw::Hnsw.supports(element, metric)
+        hnsw::HNSW.supports(element, metric)
     }
 
     fn build(

@@ -8,14 +8,17 @@ use elanus_kernels::{AnyRows, BitmapView, ElementType, Metric};
 use rayon::ThreadPool;
 
 use crate::gpu::{Device, GpuBruteForce};
-use crate::{Blob, BuildError, Cancel, Index, OpenError, Param, ParamError, ParamSet, SpecError, Stage};
+use crate::hnsw::{HNSW, HNSW_PQ, HNSW_PRQ, HNSW_SQ};
+use crate::{
+    AutoIndex, Blob, BuildError, Cancel, Flat, Index, OpenError, Param, ParamError, ParamSet, SpecError, Stage,
+};
 
 /// The greatest dimension that a [`Spec`] takes.
 pub(crate) const MAX_DIM: usize = 32_768;
 
 /// Every index type, in the order of the documentation.
 pub static INDEXES: &[&'static dyn IndexFactory] =
-    &[&crate::Flat, &crate::Hnsw, &crate::HnswSq, &crate::AutoIndex, &GpuBruteForce];
+    &[&Flat, &HNSW, &HNSW_SQ, &HNSW_PQ, &HNSW_PRQ, &AutoIndex, &GpuBruteForce];
 
 /// The index type of that name or alias; letter case does not matter.
 pub fn find(name: &str) -> Option<&'static dyn IndexFactory> {

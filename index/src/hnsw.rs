@@ -1,4 +1,4 @@
-//! HNSW, HNSW_SQ: a graph of near neighbours with a hierarchy above it, after Malkov and Yashunin, walked on codes.
+//! HNSW, HNSW_SQ, HNSW_PQ, HNSW_PRQ: a graph of near neighbours with a hierarchy above it, after Malkov and Yashunin, walked on codes.
 //!
 //! A walk at several hundred dimensions waits for cache lines, not for arithmetic. So it compares small codes, and only
 //! the best of what it found is compared by the vectors themselves; every key in an answer is that of the vectors.
@@ -14,7 +14,6 @@ use elanus_kernels::{AnyRows, BitmapView, ElementType, Metric};
 
 pub(crate) use self::index::HnswIndex;
 pub(crate) use self::params::EF;
-use self::params::SQ_TYPE;
 use self::recipe::Recipe;
 pub(crate) use self::search::width;
 use crate::container::Container;
@@ -23,17 +22,56 @@ use crate::{
     Blob, BuildCx, BuildError, Index, IndexFactory, OpenCx, OpenError, Param, ParamError, ParamSet, Spec, check,
 };
 
+/// One of the HNSW types: they differ in what the walk compares.
+#[derive(Debug)]
+pub struct HnswType {
+    name: &'static str,
+    params: &'static [Param],
+    takes_bits: bool,
+    recipe: fn(&ParamSet, ElementType, usize) -> Recipe,
+    check: fn(&ParamSet, usize) -> Result<(), ParamError>,
+}
+
 /// HNSW; the codes that are walked on are chosen by the data.
-#[derive(Clone, Copy, Debug)]
-pub struct Hnsw;
+pub static HNSW: HnswType =
+    HnswType { name: "HNSW", params: params::HNSW, takes_bits: true, recipe: recipe::hnsw, check: recipe::any };
 
 /// HNSW on scalar codes or 16-bit floats that the user chooses.
-#[derive(Clone, Copy, Debug)]
-pub struct HnswSq;
+pub static HNSW_SQ: HnswType = HnswType {
+    name: "HNSW_SQ",
+    params: params::HNSW_SQ,
+    takes_bits: false,
+    recipe: recipe::hnsw_sq,
+    check: recipe::check_sq,
+};
 
-impl IndexFactory for Hnsw {
+/// HNSW on product codes.
+pub static HNSW_PQ: HnswType = HnswType {
+    name: "HNSW_PQ",
+    params: params::HNSW_PQ,
+    takes_bits: false,
+    recipe: recipe::hnsw_pq,
+    check: recipe::check_pq,
+};
+
+/// HNSW on product codes of several levels.
+pub static HNSW_PRQ: HnswType = HnswType {
+    name: "HNSW_PRQ",
+    params: params::HNSW_PRQ,
+    takes_bits: false,
+    recipe: recipe::hnsw_prq,
+    check: recipe::check_prq,
+};
+
+impl HnswType {
+    fn recipe(&self, spec: &Spec) -> Recipe {
+        (self.recipe)(spec.params(), spec.element(), spec.dim())
+    }
+}
+
+impl IndexFactory for HnswType {
     fn name(&self) -> &'static str {
-        "HNSW"
+        self.name
     }
 
     fn aliases(&self) -> &'static [&'static str] {
@@ -41,12 +79,16 @@ impl IndexFactory for Hnsw {
     }
 
     fn params(&self) -> &'static [Param] {
-        params::HNSW
+        self.params
     }
 
     fn supports(&self, element: ElementType, metric: Metric) -> bool {
         let is_bits = element == ElementType::Binary && matches!(metric, Metric::Hamming | Metric::Jaccard);
-        is_bits || is_number(element, metric)
+        (self.takes_bits && is_bits) || is_number(element, metric)
+    }
+
+    fn check(&self, params: &ParamSet, _element: ElementType, dim: usize) -> Result<(), ParamError> {
+        (self.check)(params, dim)
     }
 
     fn build(
@@ -56,54 +98,13 @@ impl IndexFactory for Hnsw {
         present: Option<BitmapView<'_>>,
         cx: &BuildCx<'_>,
     ) -> Result<Box<dyn Index>, BuildError> {
-        spec.check_build(self.name(), rows, present, MAX_NODE as usize)?;
-        Ok(Box::new(HnswIndex::build(spec, Recipe::hnsw(spec.params()), rows, present, cx)?))
+        spec.check_build(self.name, rows, present, MAX_NODE as usize)?;
+        Ok(Box::new(HnswIndex::build(spec, self.recipe(spec), rows, present, cx)?))
     }
 
     fn open(&self, blob: Blob, spec: &Spec, _cx: &OpenCx<'_>) -> Result<Box<dyn Index>, OpenError> {
-        check::open_spec(spec, self.name())?;
-        Ok(Box::new(HnswIndex::open(&Container::read(&blob)?, spec, Recipe::hnsw(spec.params()))?))
-    }
-}
-
-impl IndexFactory for HnswSq {
-    fn name(&self) -> &'static str {
-        "HNSW_SQ"
-    }
-
-    fn aliases(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn params(&self) -> &'static [Param] {
-        params::HNSW_SQ
-    }
-
-    fn supports(&self, element: ElementType, metric: Metric) -> bool {
-        is_number(element, metric)
-    }
-
-    fn check(&self, params: &ParamSet, _element: ElementType, _dim: usize) -> Result<(), ParamError> {
-        let walked = params.get_choice(SQ_TYPE.name).unwrap_or("SQ8");
-        recipe::check_refine(params, walked, recipe::bits_of(walked))
-    }
-
-    fn build(
-        &self,
-        spec: &Spec,
-        rows: AnyRows<'_>,
-        present: Option<BitmapView<'_>>,
-        cx: &BuildCx<'_>,
-    ) -> Result<Box<dyn Index>, BuildError> {
-        spec.check_build(self.name(), rows, present, MAX_NODE as usize)?;
-        let recipe = Recipe::hnsw_sq(spec.params(), spec.element());
-        Ok(Box::new(HnswIndex::build(spec, recipe, rows, present, cx)?))
-    }
-
-    fn open(&self, blob: Blob, spec: &Spec, _cx: &OpenCx<'_>) -> Result<Box<dyn Index>, OpenError> {
-        check::open_spec(spec, self.name())?;
-        let recipe = Recipe::hnsw_sq(spec.params(), spec.element());
-        Ok(Box::new(HnswIndex::open(&Container::read(&blob)?, spec, recipe)?))
+        check::open_spec(spec, self.name)?;
+        Ok(Box::new(HnswIndex::open(&Container::read(&blob)?, spec, self.recipe(spec))?))
     }
 }
 

@@ -63,7 +63,7 @@ pub use error::{BuildError, OpenError, ParamError, SearchError, SpecError};
 pub use factory::{BuildCx, INDEXES, IndexFactory, OpenCx, Spec, find, no_progress};
 pub use flat::Flat;
 pub use gpu::GpuBruteForce;
-pub use hnsw::{Hnsw, HnswSq};
+pub use hnsw::{HNSW, HNSW_PQ, HNSW_PRQ, HNSW_SQ, HnswType};
 pub use index::{Index, Search, Stats};
 pub use param::{Param, ParamKind, ParamSet, Stage, Value, parse};
 pub use scratch::Scratch;

@@ -21,7 +21,7 @@ pub(super) const M: Param = Param {
 };
 
 /// `m` is the number of sub-vectors where there are any, so that it cannot be a spelling of `M`.
-pub(super) const M_ONLY: Param = Param { aliases: &[], ..M };
+const M_ONLY: Param = Param { aliases: &[], ..M };
 
 pub(super) const EF_CONSTRUCTION: Param = Param {
     name: "efConstruction",
@@ -64,7 +64,43 @@ pub(super) const REFINE_K: Param = Param {
           not given: as many as the data were found to need when the index was built.",
 };
 
+pub(super) const PARTS: Param = Param {
+    name: "m",
+    aliases: &[],
+    kind: ParamKind::Int { min: 1, max: 65_536, default: None },
+    stage: Stage::Build,
+    doc: "Parts that a vector is cut into for its product codes; they divide the dimension. When not given: the most up \
+          to 32 that do.",
+};
+
+const PARTS_OF_LEVELS: Param = Param {
+    doc: "Parts that a vector is cut into for its product codes; they divide the dimension. When not given: 2 if that \
+          does, else 1.",
+    ..PARTS
+};
+
+pub(super) const NBITS: Param = Param {
+    name: "nbits",
+    aliases: &[],
+    kind: ParamKind::Int { min: 1, max: 24, default: Some(8) },
+    stage: Stage::Build,
+    doc: "Bits of the code of a part: it is one of 2^nbits centroids.",
+};
+
+pub(super) const NRQ: Param = Param {
+    name: "nrq",
+    aliases: &[],
+    kind: ParamKind::Int { min: 1, max: 16, default: Some(2) },
+    stage: Stage::Build,
+    doc: "Levels of codes; each has centroids for what those before it left over.",
+};
+
 /// Of HNSW.
 pub(super) const HNSW: &[Param] = &[M, EF_CONSTRUCTION, EF];
 /// Of HNSW_SQ.
 pub(super) const HNSW_SQ: &[Param] = &[M, EF_CONSTRUCTION, SQ_TYPE, REFINE, REFINE_TYPE, EF, REFINE_K];
+/// Of HNSW_PQ.
+pub(super) const HNSW_PQ: &[Param] = &[M_ONLY, EF_CONSTRUCTION, PARTS, NBITS, REFINE, REFINE_TYPE, EF, REFINE_K];
+/// Of HNSW_PRQ.
+pub(super) const HNSW_PRQ: &[Param] =
+    &[M_ONLY, EF_CONSTRUCTION, PARTS_OF_LEVELS, NRQ, NBITS, REFINE, REFINE_TYPE, EF, REFINE_K];

@@ -2,10 +2,11 @@
 
 use elanus_kernels::ElementType;
 
-use super::params::{EF_CONSTRUCTION, M, REFINE, REFINE_TYPE, SQ_TYPE};
+use super::params::{EF_CONSTRUCTION, M, NBITS, NRQ, PARTS, REFINE, REFINE_TYPE, SQ_TYPE};
 use crate::graph::Shape;
 use crate::tier::Code;
 use crate::tier::half::HalfKind;
+use crate::tier::pq::PqKind;
 use crate::tier::sq::SqKind;
 use crate::{ParamError, ParamSet};
 
@@ -29,21 +30,84 @@ pub(crate) struct Recipe {
     pub(crate) refine: Option<Code>,
 }
 
-impl Recipe {
-    /// HNSW: the user names no codes.
-    pub(super) fn hnsw(params: &ParamSet) -> Self {
-        Self { shape: shape(params), ground: Ground::Fitting, refine: None }
-    }
+/// HNSW: the user names no codes.
+pub(super) fn hnsw(params: &ParamSet, _element: ElementType, _dim: usize) -> Recipe {
+    Recipe { shape: shape(params), ground: Ground::Fitting, refine: None }
+}
 
-    /// HNSW_SQ: the user names the codes.
-    pub(super) fn hnsw_sq(params: &ParamSet, element: ElementType) -> Self {
-        let code = code(params.get_choice(SQ_TYPE.name).unwrap_or("SQ8"));
-        let ground = match code {
-            Some(code) if !is_element(code, element) => Ground::Codes(code),
-            Some(_) | None => Ground::Rows,
-        };
-        Self { shape: shape(params), ground, refine: refine(params, element) }
+/// HNSW_SQ: the user names the codes.
+pub(super) fn hnsw_sq(params: &ParamSet, element: ElementType, _dim: usize) -> Recipe {
+    let ground = match code(sq_type(params)) {
+        Some(code) if !is_element(code, element) => Ground::Codes(code),
+        Some(_) | None => Ground::Rows,
+    };
+    Recipe { shape: shape(params), ground, refine: refine(params, element) }
+}
+
+/// HNSW_PQ: product codes of one level.
+pub(super) fn hnsw_pq(params: &ParamSet, element: ElementType, dim: usize) -> Recipe {
+    let ground = Ground::Codes(Code::Pq(pq(params, dim)));
+    Recipe { shape: shape(params), ground, refine: refine(params, element) }
+}
+
+/// HNSW_PRQ: product codes of several levels.
+pub(super) fn hnsw_prq(params: &ParamSet, element: ElementType, dim: usize) -> Recipe {
+    let ground = Ground::Codes(Code::Pq(prq(params, dim)));
+    Recipe { shape: shape(params), ground, refine: refine(params, element) }
+}
+
+/// Takes all parameters: there are none that depend on each other.
+pub(super) fn any(_params: &ParamSet, _dim: usize) -> Result<(), ParamError> {
+    Ok(())
+}
+
+/// Refuses what HNSW_SQ cannot do.
+pub(super) fn check_sq(params: &ParamSet, _dim: usize) -> Result<(), ParamError> {
+    let walked = sq_type(params);
+    check_refine(params, walked, bits_of(walked))
+}
+
+/// Refuses what HNSW_PQ cannot do.
+pub(super) fn check_pq(params: &ParamSet, dim: usize) -> Result<(), ParamError> {
+    check_parts(pq(params, dim), dim)
+}
+
+/// Refuses what HNSW_PRQ cannot do.
+pub(super) fn check_prq(params: &ParamSet, dim: usize) -> Result<(), ParamError> {
+    check_parts(prq(params, dim), dim)
+}
+
+fn check_parts(kind: PqKind, dim: usize) -> Result<(), ParamError> {
+    if kind.fits(dim) {
+        return Ok(());
     }
+    let problem = format!("it must divide the dimension, which is {dim}");
+    Err(ParamError::Conflict { name: PARTS.name, value: kind.m.to_string(), problem })
+}
+
+fn sq_type(params: &ParamSet) -> &'static str {
+    params.get_choice(SQ_TYPE.name).unwrap_or("SQ8")
+}
+
+/// The codes of HNSW_PQ.
+fn pq(params: &ParamSet, dim: usize) -> PqKind {
+    PqKind { m: parts(params, dim, 32), nrq: 1, nbits: nbits(params) }
+}
+
+/// The codes of HNSW_PRQ.
+fn prq(params: &ParamSet, dim: usize) -> PqKind {
+    let nrq = params.get_int(NRQ.name).unwrap_or(2) as usize;
+    PqKind { m: parts(params, dim, 2), nrq, nbits: nbits(params) }
+}
+
+fn nbits(params: &ParamSet) -> u32 {
+    params.get_int(NBITS.name).unwrap_or(8) as u32
+}
+
+/// Parts of a row: as given, else the most up to `usual` that divide the dimension.
+fn parts(params: &ParamSet, dim: usize, usual: usize) -> usize {
+    let most = || (1..=usual).rev().find(|parts| dim.is_multiple_of(*parts)).unwrap_or(1);
+    params.get_int(PARTS.name).map_or_else(most, |parts| parts as usize)
 }
 
 /// The shape that parsed parameters ask for; both have defaults, so the alternatives are never taken.

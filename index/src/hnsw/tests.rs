@@ -16,10 +16,9 @@ const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/golden.json"
 
 fn built(fixture: &Fixture, m: usize, ef_construction: usize, seed: u64) -> HnswIndex {
     let given = vec![("M".to_owned(), m.to_string()), ("efConstruction".to_owned(), ef_construction.to_string())];
-    let spec = Spec::new(&Hnsw, fixture.element, fixture.dim, fixture.metric, given).unwrap();
+    let spec = Spec::new(&HNSW, fixture.element, fixture.dim, fixture.metric, given).unwrap();
     let cx = BuildCx { pool: None, seed, cancel: &Cancel::new(), progress: &no_progress, device: None };
-    HnswIndex::build(&spec, Recipe { ground: Ground::Rows, ..Recipe::hnsw(spec.params()) }, fixture.rows(), None, &cx)
-        .unwrap()
+    HnswIndex::build(&spec, Recipe { ground: Ground::Rows, ..HNSW.recipe(&spec) }, fixture.rows(), None, &cx).unwrap()
 }
 
 fn search(index: &HnswIndex, fixture: &Fixture, query: usize, k: usize, ef: usize) -> (Vec<u32>, Stats) {
@@ -71,7 +70,7 @@ fn the_work_of_pinned_seeds_does_not_change() {
 
 #[test]
 fn every_node_is_reached_and_has_links_within_bounds() {
-    for metric in elanus_kernels::METRICS.iter().filter(|metric| Hnsw.supports(ElementType::F32, **metric)) {
+    for metric in elanus_kernels::METRICS.iter().filter(|metric| HNSW.supports(ElementType::F32, **metric)) {
         let fixture = Fixture::clustered(ElementType::F32, *metric, 3000, 6, 9);
         let index = built(&fixture, 4, 30, 1);
         let graph = index.graph.as_ref().unwrap();
