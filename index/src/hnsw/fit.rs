@@ -102,7 +102,7 @@ struct Places {
 impl Places {
     fn fit(&self) -> Fit {
         let within = |value: f64| value.clamp(1.0, f64::from(Fit::MAX)) as f32;
-        Fit { widen: within(self.mean), refine: within(self.most) }
+        Fit { widen: within((self.mean + self.most) / 2.0), refine: within(self.most) }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::graph::{Shape, build};
 use crate::tier::rows::inverse;
 use crate::tier::source::Source;
 use crate::tier::{self, Tier};
-use crate::{BuildCx, BuildError, Index, IndexFactory, Scratch, Search, SearchError, Spec, Stats, check};
+use crate::{BuildCx, BuildError, Index, IndexFactory, Scratch, Search, SearchError, Spec, Stats, check, no_progress};
 
 /// A built graph.
 #[derive(Debug)]
@@ -67,6 +67,8 @@ impl HnswIndex {
         };
         index.graph = graph(recipe.shape, spec.metric(), rows, &usable, cx)?;
         let source = Source { metric: spec.metric(), rows, usable: &usable };
+        // What follows is a small part of the work, and would count from zero again.
+        let (told, cx) = (cx, &BuildCx { progress: &no_progress, ..*cx });
         (index.walked, index.fit) = fit::choose(&index, recipe.ground, &source, cx)?;
         if let Some(code) = recipe.refine.filter(|_| index.walked.is_some()) {
             index.refine = tier::build(code, &source, cx)?;
@@ -74,7 +76,7 @@ impl HnswIndex {
         if index.walked.is_some() {
             index.norms = Array::Owned(Vec::new());
         }
-        (cx.progress)(total, total);
+        (told.progress)(total, total);
         Ok(index)
     }
 
