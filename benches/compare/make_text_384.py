@@ -6,7 +6,7 @@
 
 One passage for each of WordNet's 117,659 sets of synonyms: the words, a colon, the definition and its examples, as
 "dog, domestic dog, Canis familiaris: a member of the genus Canis ...". The model is all-MiniLM-L6-v2 (384 dimensions,
-mean of the tokens, scaled to length 1), computed by numpy alone: some twenty minutes on one core. Passages stand in the
+mean of the tokens, scaled to length 1), computed by numpy alone: a quarter of an hour on one core. Passages stand in the
 order of the hashes of their texts, so the same in every run and unrelated to their subjects; the first 1,000 are the
 queries and no part of the base. The result depends on the text and the model but for the last bits of sums, which are
 the matrix library's.
