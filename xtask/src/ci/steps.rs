@@ -9,7 +9,8 @@ use crate::exec::{Exec, target_dir};
 use crate::{Fallible, deps, docs, gpu, header, neon, tidy, wire};
 
 /// Every check, cheapest first among those that need the same build: `clippy` and `doc` share one, `test`,
-/// `gpu`, `isa` and `docs` a second, `wire`, `demo` and `bench` the third.
+/// `gpu`, `isa` and `docs` a second, `wire`, `demo` and `bench` the third. `python` comes after `wire`, which makes an
+/// environment that has numpy.
 pub(super) static STEPS: &[Step] = &[
     Step { name: "fmt", about: "every file is formatted", run: fmt },
     Step { name: "tidy", about: "sizes, names, marks, dead files", run: tidy_tree },
@@ -21,14 +22,14 @@ pub(super) static STEPS: &[Step] = &[
     Step { name: "isa", about: "kernels and indexes under each instruction set of this CPU", run: isa },
     Step { name: "docs", about: "generated tables equal what their programs print", run: docs_tree },
     Step { name: "c", about: "the C interface: its header, and its example as C and as C++", run: c_interface },
+    Step { name: "asan", about: "the kernels' tests under the address sanitizer", run: asan },
+    Step { name: "neon", about: "the kernels on aarch64 under qemu", run: neon::step },
+    Step { name: "wire", about: "pymilvus against a running server", run: wire::step },
     Step {
         name: "python",
         about: "the indexes for Python, and the comparison with other libraries",
         run: python::step,
     },
-    Step { name: "asan", about: "the kernels' tests under the address sanitizer", run: asan },
-    Step { name: "neon", about: "the kernels on aarch64 under qemu", run: neon::step },
-    Step { name: "wire", about: "pymilvus against a running server", run: wire::step },
     Step { name: "demo", about: "the demonstration from start to end", run: demo },
     Step { name: "bench", about: "one round of each kernel bench", run: bench },
 ];
