@@ -29,6 +29,9 @@ const PLACES_MAX: f64 = 2.5;
 /// From so many components on, 4 bits for each are tried first: below, errors do not cancel out enough.
 const FOUR_BITS_FROM: usize = 160;
 
+/// One more candidate is put in order again for so many that the user asks the walk to keep.
+const MORE: usize = 4;
+
 /// How far a search on codes looks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Fit {
@@ -49,9 +52,10 @@ impl Fit {
         (ef as f64 * f64::from(self.widen)).ceil() as usize
     }
 
-    /// How many candidates are put in order again for `k` rows.
-    pub(super) fn refined(self, k: usize) -> usize {
-        (k as f64 * f64::from(self.refine)).ceil() as usize
+    /// How many candidates are put in order again for `k` rows. A wider walk is asked for by those who want to find more,
+    /// of which the last stand far back.
+    pub(super) fn refined(self, k: usize, ef: usize) -> usize {
+        (k as f64 * f64::from(self.refine)).ceil() as usize + ef / MORE
     }
 }
 

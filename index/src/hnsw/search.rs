@@ -161,7 +161,7 @@ impl Run<'_> {
     fn refined(&self, k: usize, width: usize) -> usize {
         match self.search.params.get_float(REFINE_K.name) {
             Some(factor) => ((k as f64 * factor).ceil() as usize).min(width).max(k),
-            None => self.index.fit.refined(k),
+            None => self.index.fit.refined(k, width),
         }
     }
 
