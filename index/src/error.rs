@@ -6,6 +6,7 @@ use elanus_kernels::codes::sq::SqError;
 use elanus_kernels::{ElementType, KernelError, Metric};
 
 use crate::Stage;
+use crate::read_at::ReadError;
 
 /// Why a set of parameters was refused.
 #[derive(Clone, Debug, PartialEq)]
@@ -353,6 +354,15 @@ pub enum OpenError {
         /// The value.
         got: u64,
     },
+    /// The memory allowed is less than the index needs.
+    Memory {
+        /// Bytes that it needs.
+        need: u64,
+        /// Bytes that it may take.
+        have: u64,
+    },
+    /// The bytes could not be read, or are not those that were written.
+    Read(ReadError),
     /// No distance kernel could be had.
     Kernel(KernelError),
     /// The scalar quantizer refused its parameters, a row or a query.
@@ -381,6 +391,8 @@ impl fmt::Display for OpenError {
             Self::Value { section, offset, problem, got } => {
                 write!(f, "section {section} at offset {offset}: {problem}: {got}")
             }
+            Self::Memory { need, have } => write!(f, "the index needs {need} bytes of memory, {have} are allowed"),
+            Self::Read(_) => write!(f, "the index cannot be read"),
             Self::Kernel(_) => write!(f, "no distance kernel for this index"),
             Self::Quantizer(_) => write!(f, "no codes for this index"),
         }
@@ -392,6 +404,7 @@ impl std::error::Error for OpenError {
         match self {
             Self::Kernel(e) => Some(e),
             Self::Quantizer(e) => Some(e),
+            Self::Read(e) => Some(e),
             Self::Factory { .. }
             | Self::Magic { .. }
             | Self::Version { .. }
@@ -402,6 +415,7 @@ impl std::error::Error for OpenError {
             | Self::Length { .. }
             | Self::Misaligned { .. }
             | Self::Mismatch { .. }
+            | Self::Memory { .. }
             | Self::Value { .. } => None,
         }
     }
@@ -473,6 +487,8 @@ pub enum SearchError {
         /// The search's `k`.
         k: usize,
     },
+    /// The index could not be read, or is not what was written.
+    Read(ReadError),
     /// No distance kernel could be had.
     Kernel(KernelError),
     /// The scalar quantizer refused its parameters, a row or a query.
@@ -491,6 +507,7 @@ impl fmt::Display for SearchError {
             Self::Holder { want, got } => write!(f, "the result holder is for {got}, the search is for {want}"),
             Self::NotFinite { position, value } => write!(f, "the query has {value} at position {position}"),
             Self::BelowK { name, value, k } => write!(f, "parameter {name} is {value}, less than k, which is {k}"),
+            Self::Read(_) => write!(f, "the index cannot be read"),
             Self::Kernel(_) => write!(f, "no distance kernel for this search"),
             Self::Quantizer(_) => write!(f, "no codes for this search"),
             Self::Cancelled => write!(f, "search cancelled"),
@@ -503,6 +520,7 @@ impl std::error::Error for SearchError {
         match self {
             Self::Kernel(e) => Some(e),
             Self::Quantizer(e) => Some(e),
+            Self::Read(e) => Some(e),
             Self::Element { .. }
             | Self::Dim { .. }
             | Self::Rows { .. }

@@ -10,7 +10,8 @@ use rayon::ThreadPool;
 use crate::gpu::{Device, GpuBruteForce};
 use crate::hnsw::{HNSW, HNSW_PQ, HNSW_PRQ, HNSW_SQ};
 use crate::{
-    AutoIndex, Blob, BuildError, Cancel, Flat, Index, OpenError, Param, ParamError, ParamSet, SpecError, Stage,
+    Aisaq, AutoIndex, Blob, BuildError, Cancel, Diskann, Flat, Index, OpenError, Param, ParamError, ParamSet,
+    SpecError, Stage,
 };
 
 /// The greatest dimension that a [`Spec`] takes.
@@ -18,7 +19,7 @@ pub(crate) const MAX_DIM: usize = 32_768;
 
 /// Every index type, in the order of the documentation.
 pub static INDEXES: &[&'static dyn IndexFactory] =
-    &[&Flat, &HNSW, &HNSW_SQ, &HNSW_PQ, &HNSW_PRQ, &AutoIndex, &GpuBruteForce];
+    &[&Flat, &HNSW, &HNSW_SQ, &HNSW_PQ, &HNSW_PRQ, &AutoIndex, &Diskann, &Aisaq, &GpuBruteForce];
 
 /// The index type of that name or alias; letter case does not matter.
 pub fn find(name: &str) -> Option<&'static dyn IndexFactory> {

@@ -16,6 +16,7 @@ pub mod growing;
 pub mod key;
 pub mod map;
 pub mod merge;
+pub mod pread;
 mod read;
 #[cfg(test)]
 mod sample;
@@ -24,6 +25,8 @@ pub mod seal;
 pub mod sealed;
 pub mod testing;
 pub mod tombstone;
+#[cfg(all(feature = "uring", target_os = "linux"))]
+pub mod uring;
 pub mod view;
 
 pub use block::Block;

@@ -19,7 +19,7 @@ fn names_and_aliases_are_found_in_any_case_and_are_unique() {
     assert!(find("").is_none() && find("IVF").is_none());
     assert_eq!(
         INDEXES.iter().map(|index| index.name()).collect::<Vec<_>>(),
-        ["FLAT", "HNSW", "HNSW_SQ", "HNSW_PQ", "HNSW_PRQ", "AUTOINDEX", "GPU_BRUTE_FORCE"]
+        ["FLAT", "HNSW", "HNSW_SQ", "HNSW_PQ", "HNSW_PRQ", "AUTOINDEX", "DISKANN", "AISAQ", "GPU_BRUTE_FORCE"]
     );
 }
 

@@ -2,11 +2,17 @@
 #![allow(clippy::disallowed_methods, reason = "this is the door that the ban points to")]
 
 use super::{Dir, DirFile, check_folder, check_path, naming};
+#[cfg(all(feature = "uring", target_os = "linux"))]
+use crate::pread::{self, Pread};
 use elanus_index::Blob;
+#[cfg(all(feature = "uring", target_os = "linux"))]
+use elanus_index::read_at::ReadAt;
 use parking_lot::Mutex;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+#[cfg(all(feature = "uring", target_os = "linux"))]
+use std::sync::Arc;
 
 /// Files under one folder of the file system.
 #[derive(Debug)]
@@ -50,6 +56,19 @@ impl Dir for FsDir {
     fn map(&self, path: &str) -> io::Result<Blob> {
         let file = File::open(self.at(path)?).map_err(naming(path))?;
         crate::map::map_file(&file).map_err(naming(path))
+    }
+
+    #[cfg(all(feature = "uring", target_os = "linux"))]
+    fn reader(&self, path: &str) -> io::Result<Arc<dyn ReadAt>> {
+        match crate::uring::Uring::open(&self.at(path)?) {
+            Ok(reader) => Ok(Arc::new(reader)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(naming(path)(error)),
+            // Containers often forbid rings, and old systems have none.
+            Err(error) => {
+                let reader = Pread::new(self.open(path)?, pread::THREADS)?;
+                Ok(Arc::new(reader.because(format!("io_uring: {error}"))))
+            }
+        }
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
