@@ -103,14 +103,13 @@ macro_rules! disk_factory {
                 match self.write(spec, rows, present, cx, &mut bytes) {
                     Ok(()) => {}
                     Err(WriteError::Build(error)) => return Err(error),
-                    // A vector takes all bytes.
-                    Err(WriteError::Io(_)) => return Err(BuildError::TooLarge { rows: rows.len(), degree: 0 }),
+                    Err(WriteError::Io(error)) => unreachable!("a vector takes all bytes: {error}"),
                 }
-                let opened = self.open_at(Arc::new(InMemory::new(Blob::from_vec(bytes))), spec, u64::MAX);
-                opened.map(|index| -> Box<dyn Index> { Box::new(index) }).map_err(|error| match error {
-                    OpenError::Kernel(error) => BuildError::Kernel(error),
-                    _ => BuildError::TooLarge { rows: rows.len(), degree: 0 },
-                })
+                match self.open_at(Arc::new(InMemory::new(Blob::from_vec(bytes))), spec, u64::MAX) {
+                    Ok(index) => Ok(Box::new(index)),
+                    Err(OpenError::Kernel(error)) => Err(BuildError::Kernel(error)),
+                    Err(error) => unreachable!("what was just written opens: {error}"),
+                }
             }
 
             fn open(&self, blob: Blob, spec: &Spec, _cx: &OpenCx<'_>) -> Result<Box<dyn Index>, OpenError> {

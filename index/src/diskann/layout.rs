@@ -24,7 +24,7 @@ use std::ops::Range;
 
 use elanus_kernels::codes::rabitq::Codec;
 use elanus_kernels::codes::rotate::padded;
-use elanus_kernels::{ElementType, Metric};
+use elanus_kernels::{ElementType, KernelError, Metric};
 
 use crate::container::shared_meta;
 use crate::factory::MAX_DIM;
@@ -274,8 +274,8 @@ impl Header {
     }
 
     /// The shape of the codes.
-    pub(super) fn codec(&self) -> Result<Codec, OpenError> {
-        Ok(Codec::new(self.metric, padded(self.dim), self.bits)?)
+    pub(super) fn codec(&self) -> Result<Codec, KernelError> {
+        Codec::new(self.metric, padded(self.dim), self.bits)
     }
 
     /// The superblock.

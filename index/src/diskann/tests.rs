@@ -13,8 +13,8 @@ use super::layout::{Kind, Part};
 use crate::read_at::InMemory;
 use crate::testing::Fixture;
 use crate::{
-    Aisaq, Blob, BuildCx, Cancel, Diskann, Index, IndexFactory, KeyRange, OpenError, Search, SearchError, Spec,
-    SpecError, Stage, no_progress,
+    Aisaq, Blob, BuildCx, Cancel, Diskann, IndexFactory, KeyRange, OpenError, Search, SearchError, Spec, SpecError,
+    Stage, no_progress,
 };
 
 pub(super) fn pairs(given: &[(&str, &str)]) -> Vec<(String, String)> {

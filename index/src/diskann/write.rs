@@ -99,7 +99,7 @@ pub(super) fn write(
     let connected = connect(spec.metric(), rows, present, degrees, &graph_cx)?;
     let order = connected.order(settings.by_nearness);
     let header = settings.header(spec, rows.len(), order.len(), cx.seed);
-    let codec = header.codec().map_err(|_| BuildError::TooManyRows { rows: rows.len(), max: 0 })?;
+    let codec = header.codec().map_err(BuildError::Kernel)?;
     let layout = Layout::new(&header, &codec);
     let mut coder = Coder::new(codec, header.dim, header.seed, Vec::new()).map_err(BuildError::Kernel)?;
     coder.learn(rows, &order);
