@@ -15,6 +15,9 @@ const DIRECT_PART: usize = 128;
 /// Candidates beyond which those that cannot enter the result are sorted out again.
 const PENDING: usize = 1 << 16;
 
+/// Candidates read beyond those that would fill the result, before it is filled.
+const SPARE: usize = 4;
+
 /// Scans widen the interval of a key by this: a walk has few candidates near the border, but a scan may have very many,
 /// and what one page of a long answer leaves out no later page brings back.
 const SCAN_SLACK: f32 = 1.6;
@@ -185,7 +188,7 @@ impl Seeker<'_> {
                 self.compare(scored.node, &bytes[section.place(scored.node as usize)], out);
                 continue;
             }
-            while queue.in_flight() >= self.beam.min(queue.depth()) {
+            while queue.in_flight() >= self.beam.min(queue.depth()) || self.has_begun_enough(queue, out) {
                 self.take_vector(queue, out)?;
             }
             let offset = section.unit_offset(unit);
@@ -196,6 +199,13 @@ impl Seeker<'_> {
             self.take_vector(queue, out)?;
         }
         Ok(())
+    }
+
+    /// Whether the reads in flight may fill the result, so that it is worth to wait for them: what they leave no room for
+    /// need not be read.
+    fn has_begun_enough(&self, queue: &dyn ReadQueue, out: &TopK) -> bool {
+        let missing = out.k() - out.len();
+        missing > 0 && queue.in_flight() >= missing + SPARE
     }
 
     /// Waits for a node and compares it.
