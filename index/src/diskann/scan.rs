@@ -175,28 +175,37 @@ impl Seeker<'_> {
     ) -> Result<(), SearchError> {
         let index = self.index;
         let section = index.layout.section(Part::Nodes);
+        let mut units: Vec<u64> = Vec::new();
         for (count, scored) in candidates.iter().enumerate() {
-            if self.is_compared(scored.node) || !scored.may_be_in(self.search.range) || scored.is_beyond(out.tighten())
-            {
-                continue;
-            }
             if count.is_multiple_of(64) && self.search.cancel.is_cancelled() {
                 return Err(SearchError::Cancelled);
             }
             let unit = section.unit_of(scored.node as usize);
+            if self.is_compared(scored.node) || units.contains(&unit) {
+                continue;
+            }
+            if !scored.may_be_in(self.search.range) || scored.is_beyond(out.tighten()) {
+                continue;
+            }
             if let Some(bytes) = index.unit(unit) {
-                self.compare(scored.node, &bytes[section.place(scored.node as usize)], out);
+                self.compare_all(unit, bytes, out);
                 continue;
             }
             while queue.in_flight() >= self.beam.min(queue.depth()) || self.has_begun_enough(queue, out) {
-                self.take_vector(queue, out)?;
+                let done = self.take_unit(queue, out)?;
+                units.retain(|unit| Some(*unit) != done);
+            }
+            // What arrived meanwhile may have ruled it out.
+            if self.is_compared(scored.node) || scored.is_beyond(out.tighten()) {
+                continue;
             }
             let offset = section.unit_offset(unit);
-            let submitted = queue.submit(u64::from(scored.node), offset, section.packing.unit);
+            let submitted = queue.submit(unit, offset, section.packing.unit);
             submitted.map_err(|error| ReadError::device(offset, &error))?;
+            units.push(unit);
         }
         while queue.in_flight() > 0 {
-            self.take_vector(queue, out)?;
+            self.take_unit(queue, out)?;
         }
         Ok(())
     }
@@ -208,15 +217,22 @@ impl Seeker<'_> {
         missing > 0 && queue.in_flight() >= missing + SPARE
     }
 
-    /// Waits for a node and compares it.
-    fn take_vector(&mut self, queue: &mut dyn ReadQueue, out: &mut TopK) -> Result<(), SearchError> {
+    /// Waits for a unit and compares its nodes; gives its number.
+    fn take_unit(&mut self, queue: &mut dyn ReadQueue, out: &mut TopK) -> Result<Option<u64>, SearchError> {
         let section = self.index.layout.section(Part::Nodes);
-        let Some(arrival) = queue.next() else { return Ok(()) };
-        let node = arrival.tag as u32;
-        let unit = section.unit_of(node as usize);
+        let Some(arrival) = queue.next() else { return Ok(None) };
+        let unit = arrival.tag;
         let bytes = arrival.bytes.map_err(|error| ReadError::device(section.unit_offset(unit), &error))?;
         check_unit(section, unit, bytes)?;
-        self.compare(node, &bytes[section.place(node as usize)], out);
-        Ok(())
+        self.compare_all(unit, bytes, out);
+        Ok(Some(unit))
+    }
+
+    /// Compares all nodes of a unit: they cost no further read, and those that lie together are near to each other.
+    fn compare_all(&mut self, unit: u64, bytes: &[u8], out: &mut TopK) {
+        let section = self.index.layout.section(Part::Nodes);
+        for node in section.items_of(unit) {
+            self.compare(node as u32, &bytes[section.place(node)], out);
+        }
     }
 }
