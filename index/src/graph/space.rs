@@ -1,4 +1,5 @@
-//! The vectors that a graph is built over: whatever the metric, their squared Euclidean distance orders them as it does.
+//! The vectors that a graph is built over: whatever the metric, their squared Euclidean distance orders them as it
+//! does.
 
 use elanus_kernels::{AnyRows, Metric, Rows, Vector};
 
@@ -20,8 +21,8 @@ pub(crate) trait Space: Sync {
         None
     }
 
-    /// Whether the last component was added so that all vectors are of one length, and the others' inner product is what
-    /// counts.
+    /// Whether the last component was added so that all vectors are of one length, and the others' inner product is
+    /// what counts.
     fn is_level(&self) -> bool {
         false
     }

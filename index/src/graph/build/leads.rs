@@ -18,7 +18,7 @@ const PART: usize = 64;
 /// Nodes that a thread takes at a time.
 const SPAN: usize = 2048;
 
-/// Replaces the last links of each node by some to long vectors; `share` is the part of the links.
+/// Replaces the last links of each node, a quarter of those that it may have, by some to long vectors.
 pub(super) fn lead(points: Points<'_>, links: &mut [u32], degree: usize, crew: &Crew<'_>) -> Result<(), BuildError> {
     let room = (degree / 4).max(1);
     let gemm = Gemm::<f32>::new(Metric::Ip)?;

@@ -90,8 +90,8 @@ impl Table {
 pub(super) struct Reach {
     /// The nearest nodes in the leaf of each node of it, offered in both directions.
     pub(super) near: usize,
-    /// The nearest of a part of the nodes, drawn by chance. In a crowd, all of the nearest nodes are of the crowd; these
-    /// lead out of it, as links to early nodes do where nodes are inserted one by one.
+    /// The nearest of a part of the nodes, drawn by chance. In a crowd, all of the nearest nodes are of the crowd;
+    /// these lead out of it, as links to early nodes do where nodes are inserted one by one.
     pub(super) far: usize,
 }
 

@@ -2,8 +2,8 @@
 
 use crate::graph::links::EMPTY;
 
-/// Numbers nodes in the order in which the leaves name them and gives the leaves the new numbers. Returns the old number
-/// of each; nodes that no leaf names come last.
+/// Numbers nodes in the order in which the leaves name them and gives the leaves the new numbers. Returns the old
+/// number of each; nodes that no leaf names come last.
 pub(super) fn by_leaf(leaves: &mut [Vec<u32>], count: usize) -> Vec<u32> {
     let mut order = Vec::with_capacity(count);
     let mut places = vec![EMPTY; count];
