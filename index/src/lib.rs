@@ -51,6 +51,7 @@ mod ivf;
 mod kmeans;
 mod par;
 mod param;
+mod plan;
 pub mod read_at;
 mod scratch;
 #[cfg(any(test, feature = "testing"))]

@@ -15,7 +15,12 @@ pub struct Scratch {
     pub(crate) nearest: Heaps,
     /// Candidates of a filtered walk that wait to be expanded.
     pub(crate) waiting: BinaryHeap<std::cmp::Reverse<Candidate>>,
-    /// Nodes whose keys are wanted, and the keys.
+    /// Words of a filter, and rows that pass it at which a walk begins.
+    pub(crate) words: Vec<u64>,
+    pub(crate) seeds: Vec<u32>,
+    /// Neighbours that do not pass a filter.
+    pub(crate) through: Vec<u32>,
+    /// Nodes whose keys are wanted, their row ids where those are others, and the keys.
     pub(crate) nodes: Vec<u32>,
     pub(crate) ids: Vec<u32>,
     pub(crate) keys: Vec<f32>,
@@ -60,6 +65,12 @@ impl Visited {
         let is_first = *mark != self.walk;
         *mark = self.walk;
         is_first
+    }
+
+    /// Whether this walk has not met a node.
+    #[inline(always)]
+    pub(crate) fn is_new(&self, node: u32) -> bool {
+        self.marks[node as usize] != self.walk
     }
 }
 

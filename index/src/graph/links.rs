@@ -52,6 +52,8 @@ pub(crate) trait Numbering: Copy {
     fn row(self, node: u32) -> u32;
     /// The node of a row that stands on the level.
     fn node(self, row: u32) -> Option<u32>;
+    /// The row ids of nodes, in their order; `buffer` is for those that are not the nodes themselves.
+    fn rows<'a>(self, nodes: &'a [u32], buffer: &'a mut Vec<u32>) -> &'a [u32];
 }
 
 /// Nodes are row ids.
@@ -67,6 +69,11 @@ impl Numbering for Same {
     fn node(self, row: u32) -> Option<u32> {
         Some(row)
     }
+
+    #[inline(always)]
+    fn rows<'a>(self, nodes: &'a [u32], _buffer: &'a mut Vec<u32>) -> &'a [u32] {
+        nodes
+    }
 }
 
 /// Nodes are positions in an ascending list of row ids.
@@ -80,6 +87,12 @@ impl Numbering for Listed<'_> {
 
     fn node(self, row: u32) -> Option<u32> {
         self.0.binary_search(&row).ok().map(|position| position as u32)
+    }
+
+    fn rows<'a>(self, nodes: &'a [u32], buffer: &'a mut Vec<u32>) -> &'a [u32] {
+        buffer.clear();
+        buffer.extend(nodes.iter().map(|node| self.row(*node)));
+        buffer
     }
 }
 

@@ -1,14 +1,16 @@
-//! Walks over the graph: greedy descent, best-first walk, and the walk that admits only some nodes.
+//! Walks over the graph: greedy descent and the best-first walk here, those that return only some nodes beside it.
 
-use std::cmp::Reverse;
+mod admit;
+mod inside;
 
-use elanus_kernels::scan::Keep;
+pub(crate) use admit::Admission;
+pub(crate) use inside::Inside;
 
 use super::beam::{Beam, Candidate, Heaps, Sorted};
 use super::links::{EMPTY, Graph, Level, Numbering};
+use crate::Stats;
 use crate::scratch::{Scratch, Visited};
 use crate::tier::Keys;
-use crate::{Cancel, KeyRange, Stats};
 
 /// Widths above this are walked with heaps.
 const SORTED_MAX: usize = 512;
@@ -20,7 +22,17 @@ pub(crate) struct Walk<'a> {
     pub(crate) tier: &'a dyn Keys,
 }
 
-/// Buffers for the nodes met by one step of a walk.
+/// How a walk that may give up ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Nothing left that could improve the answer.
+    Done,
+    /// The budget was spent first.
+    Spent,
+    Cancelled,
+}
+
+/// Buffers for the nodes met by one step of a walk; `keys` may be longer than `nodes`.
 struct Step<'s> {
     visited: &'s mut Visited,
     nodes: &'s mut Vec<u32>,
@@ -110,122 +122,55 @@ impl Walk<'_> {
     ) {
         step.visited.start(level.len());
         beam.start(width);
-        self.meet(level, &[start], &mut step);
-        stats.distances += 1;
-        beam.offer(Candidate::new(step.keys[0], start));
+        step.meet(&[start]);
+        self.compare(level, &mut step, stats);
+        step.offer_to(level, beam);
         while let Some(next) = beam.next() {
             // The links of the node that comes next unless something nearer turns up now.
             if let Some(after) = beam.peek() {
                 level.prefetch(after.node());
             }
-            self.meet(level, level.row(next.node()), &mut step);
+            step.meet(level.row(next.node()));
+            self.compare(level, &mut step, stats);
             stats.hops += 1;
-            stats.distances += step.nodes.len() as u64;
-            for (node, key) in step.nodes.iter().zip(&*step.keys) {
-                if beam.offer(Candidate::new(*key, *node)) {
-                    level.prefetch(*node);
-                }
-            }
+            step.offer_to(level, beam);
         }
     }
 
-    /// Leaves in the buffers those of `links` that were not met before, with their keys.
+    /// Finds the keys of the nodes of a step.
     #[inline]
-    fn meet<N: Numbering>(&self, level: Level<'_, N>, links: &[u32], step: &mut Step<'_>) {
-        step.nodes.clear();
+    fn compare<N: Numbering>(&self, level: Level<'_, N>, step: &mut Step<'_>, stats: &mut Stats) {
+        let count = step.nodes.len();
+        if step.keys.len() < count {
+            step.keys.resize(count, 0.0);
+        }
+        self.tier.keys(level.numbering.rows(step.nodes, step.ids), &mut step.keys[..count]);
+        stats.distances += count as u64;
+    }
+}
+
+impl Step<'_> {
+    /// Leaves those of `links` that were not met before.
+    #[inline]
+    fn meet(&mut self, links: &[u32]) {
+        self.nodes.clear();
         for node in links {
             if *node == EMPTY {
                 break;
             }
-            if step.visited.insert(*node) {
-                step.nodes.push(*node);
+            if self.visited.insert(*node) {
+                self.nodes.push(*node);
             }
         }
-        step.ids.clear();
-        step.ids.extend(step.nodes.iter().map(|node| level.numbering.row(*node)));
-        step.keys.clear();
-        step.keys.resize(step.ids.len(), 0.0);
-        self.tier.keys(step.ids, step.keys);
     }
-}
 
-/// Which nodes a walk may return and how much work it may do.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Admission<'a> {
-    pub(crate) keep: Keep<'a>,
-    pub(crate) range: KeyRange,
-    /// Distances after which the walk gives up.
-    pub(crate) budget: u64,
-    pub(crate) cancel: &'a Cancel,
-}
-
-/// How a walk with admission ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    /// Nothing left that could improve the answer.
-    Done,
-    /// The budget was spent first.
-    Spent,
-    Cancelled,
-}
-
-impl Walk<'_> {
-    /// The best-first walk of the lowest level that passes through every node but keeps only those admitted. It goes
-    /// on until `width` of them are kept and nothing nearer waits; with an upper end to the range, until nothing in
-    /// the range waits and the `width` nearest nodes of any kind were expanded.
-    pub(crate) fn admitting<N: Numbering>(
-        &self,
-        level: Level<'_, N>,
-        start: u32,
-        width: usize,
-        admission: Admission<'_>,
-        scratch: &mut Scratch,
-        stats: &mut Stats,
-    ) -> End {
-        let Scratch { visited, heaps: admitted, nearest, waiting, nodes, ids, keys, found, .. } = scratch;
-        let mut step = Step { visited, nodes, ids, keys };
-        let is_bounded = admission.range.upper < f32::INFINITY;
-        step.visited.start(level.len());
-        admitted.start(width);
-        nearest.start(width);
-        waiting.clear();
-        let first = stats.distances;
-        self.meet(level, &[start], &mut step);
-        stats.distances += 1;
-        let mut end = End::Done;
-        loop {
-            for (node, key) in step.nodes.iter().zip(&*step.keys) {
-                let candidate = Candidate::new(*key, *node);
-                let leads = !is_bounded || *key < admission.range.upper;
-                let is_near = is_bounded && nearest.keep(candidate);
-                if admitted.takes(candidate) && (leads || is_near) {
-                    waiting.push(Reverse(candidate));
-                    if admission.range.contains(*key) && admission.keep.has(level.numbering.row(*node) as usize) {
-                        admitted.keep(candidate);
-                    }
-                }
+    /// Offers the nodes, with the keys found for them, to a beam, and asks for the links of what will be taken next.
+    #[inline]
+    fn offer_to<N: Numbering>(&self, level: Level<'_, N>, beam: &mut impl Beam) {
+        for (node, key) in self.nodes.iter().zip(&*self.keys) {
+            if beam.offer(Candidate::new(*key, *node)) {
+                level.prefetch(*node);
             }
-            let Some(Reverse(next)) = waiting.pop() else { break };
-            let leads = !is_bounded || next.key() < admission.range.upper || !nearest.is_beyond(next);
-            if admitted.is_beyond(next) || !leads {
-                break;
-            }
-            if stats.distances - first > admission.budget {
-                end = End::Spent;
-                break;
-            }
-            if stats.hops.is_multiple_of(256) && admission.cancel.is_cancelled() {
-                end = End::Cancelled;
-                break;
-            }
-            if let Some(Reverse(after)) = waiting.peek() {
-                level.prefetch(after.node());
-            }
-            self.meet(level, level.row(next.node()), &mut step);
-            stats.hops += 1;
-            stats.distances += step.nodes.len() as u64;
         }
-        admitted.drain(found);
-        end
     }
 }
