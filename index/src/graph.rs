@@ -7,6 +7,8 @@ pub(crate) mod links;
 mod prune;
 mod repair;
 pub(crate) mod space;
+pub(crate) mod scorer;
+pub(crate) mod stop;
 pub(crate) mod walk;
 
 pub(crate) use beam::{Candidate, Heaps, MAX_NODE, Sorted};

@@ -7,6 +7,7 @@
 //! query and apart from each other; then a walk meets too few of them, or spends more than it may, and the scan is done
 //! after all.
 
+pub(crate) mod calibrate;
 mod local;
 mod scan;
 mod seeds;

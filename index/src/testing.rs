@@ -23,6 +23,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("finds the nearest rows", answers::finds_the_nearest),
     ("is exact where it says so", answers::flat_is_exact),
     ("answers under filters", answers::answers_under_filters),
+    ("answers under filters among many rows", answers::answers_under_filters_among_many),
     ("answers under a filter far from the query", answers::answers_under_a_distant_filter),
     ("answers within key ranges", answers::answers_within_ranges),
     ("answers many queries as each alone", answers::answers_many_as_each_alone),

@@ -46,6 +46,8 @@ pub(crate) trait Beam {
     fn next(&mut self) -> Option<Candidate>;
     /// The candidate that `next` would take.
     fn peek(&self) -> Option<Candidate>;
+    /// The candidate that stands at a position among those kept, nearest first, where that can be told at once.
+    fn at(&self, position: usize) -> Option<Candidate>;
     /// Appends all candidates kept, nearest first.
     fn drain(&mut self, out: &mut Vec<Candidate>);
 }
@@ -97,6 +99,11 @@ impl Beam for Sorted {
     #[inline]
     fn peek(&self) -> Option<Candidate> {
         self.kept[self.cursor..].iter().find(|kept| **kept & 1 == 0).map(|kept| Candidate(*kept))
+    }
+
+    #[inline]
+    fn at(&self, position: usize) -> Option<Candidate> {
+        self.kept.get(position).map(|kept| Candidate(*kept & !1))
     }
 
     fn drain(&mut self, out: &mut Vec<Candidate>) {
@@ -167,6 +174,10 @@ impl Beam for Heaps {
 
     fn peek(&self) -> Option<Candidate> {
         self.waiting.peek().map(|Reverse(best)| *best)
+    }
+
+    fn at(&self, _position: usize) -> Option<Candidate> {
+        None
     }
 
     fn drain(&mut self, out: &mut Vec<Candidate>) {

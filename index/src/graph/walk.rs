@@ -8,6 +8,7 @@ pub(crate) use inside::Inside;
 
 use super::beam::{Beam, Candidate, Heaps, Sorted};
 use super::links::{EMPTY, Graph, Level, Numbering};
+use super::stop::Stop;
 use crate::Stats;
 use crate::scratch::{Scratch, Visited};
 use crate::tier::Keys;
@@ -100,13 +101,32 @@ impl Walk<'_> {
         scratch: &mut Scratch,
         stats: &mut Stats,
     ) {
+        self.stopping(level, (start, width), Stop::NEVER, scratch, stats);
+    }
+
+    /// The same with an end of its own; `start` must not be the node left out. Beams too wide for one sorted array do
+    /// not end early.
+    pub(crate) fn stopping<N: Numbering>(
+        &self,
+        level: Level<'_, N>,
+        (start, width): (u32, usize),
+        stop: Stop,
+        scratch: &mut Scratch,
+        stats: &mut Stats,
+    ) {
         let Scratch { visited, sorted, heaps, nodes, ids, keys, found, .. } = scratch;
         let step = Step { visited, nodes, ids, keys };
+        step.visited.start(level.len());
+        if let Some(node) = stop.without {
+            step.visited.insert(node);
+        }
         if width <= SORTED_MAX {
-            self.with_beam::<N, Sorted>(level, start, width, sorted, step, stats);
+            sorted.start(width);
+            self.with_beam::<N, Sorted>(level, start, stop, sorted, step, stats);
             sorted.drain(found);
         } else {
-            self.with_beam::<N, Heaps>(level, start, width, heaps, step, stats);
+            heaps.start(width);
+            self.with_beam::<N, Heaps>(level, start, stop, heaps, step, stats);
             heaps.drain(found);
         }
     }
@@ -115,17 +135,18 @@ impl Walk<'_> {
         &self,
         level: Level<'_, N>,
         start: u32,
-        width: usize,
+        stop: Stop,
         beam: &mut B,
         mut step: Step<'_>,
         stats: &mut Stats,
     ) {
-        step.visited.start(level.len());
-        beam.start(width);
         step.meet(&[start]);
         self.compare(level, &mut step, stats);
         step.offer_to(level, beam);
         while let Some(next) = beam.next() {
+            if stop.count > 0 && beam.at(stop.count - 1).is_some_and(|last| next.key() > stop.limit(last.key())) {
+                return;
+            }
             // The links of the node that comes next unless something nearer turns up now.
             if let Some(after) = beam.peek() {
                 level.prefetch(after.node());

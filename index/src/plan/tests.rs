@@ -225,3 +225,29 @@ fn seeds_come_from_everywhere() {
         assert_eq!(seeds.len(), len.min(seeds.len().max(usize::from(len > 0))), "{len} rows");
     }
 }
+
+#[test]
+fn a_walk_that_may_stop_works_less_and_one_without_a_node_never_meets_it() {
+    use crate::graph::stop::Stop;
+    let (world, mut scratch) = (&*LARGE, Scratch::new());
+    let mut run = |query: u32, stop: Stop| {
+        scratch.found.clear();
+        let mut stats = Stats::default();
+        world.with(query, |tier| {
+            let walk = Walk { tier };
+            let start = (world.graph.entry + 1) % world.len as u32;
+            walk.stopping(world.graph.ground(), (start, 200), stop, &mut scratch, &mut stats);
+        });
+        (scratch.found.iter().map(|found| found.node()).collect::<Vec<_>>(), stats.hops)
+    };
+    let (mut mean, mut hops) = (0.0, [0, 0]);
+    for query in (100..140).filter(|query| *query != world.graph.entry + 1) {
+        let (all, whole) = run(query, Stop { without: Some(query), ..Stop::NEVER });
+        assert!(!all.contains(&query) && all.len() == 200);
+        let (some, part) = run(query, Stop { count: 10, factor: 1.5, without: Some(query), ..Stop::NEVER });
+        assert!(!some.contains(&query));
+        mean += recall(&some[..10], &all[..10]) / 40.0;
+        hops = [hops[0] + whole, hops[1] + part];
+    }
+    assert!(mean > 0.9 && hops[1] * 2 < hops[0], "{mean}, {hops:?}");
+}

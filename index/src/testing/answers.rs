@@ -77,6 +77,32 @@ pub(super) fn answers_under_a_distant_filter(factory: &'static dyn IndexFactory)
     }
 }
 
+/// The same among so many rows that a graph is walked under filters, by chance and by what the rows are: those of the
+/// query's own cluster first, and those last.
+pub(super) fn answers_under_filters_among_many(factory: &'static dyn IndexFactory) {
+    let fixture = Fixture::clustered(ElementType::F32, Metric::L2, 12_000, 24, 9);
+    let index = build_on(2, factory, &fixture, None);
+    for permille in [1, 10, 50, 200, 500, 900] {
+        let by_chance = |_: usize, row: usize| row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32 & 0xffff < permille * 66;
+        let near = |query: usize, row: usize| (row + 20 - query % 20) % 20 * 50 < permille.max(50);
+        // The query's own cluster is the last of the twenty.
+        let far = |query: usize, row: usize| (row + 19 - query % 20) % 20 * 50 < permille.max(50);
+        let kinds: [(&str, &dyn Fn(usize, usize) -> bool); 3] =
+            [("by chance", &by_chance), ("near", &near), ("of other clusters", &far)];
+        for (kind, passes) in kinds {
+            let (mut recall, queries) = (0.0, fixture.query_count());
+            for query in 0..queries {
+                let passes = |row: usize| passes(query, row);
+                let filter = Bitmap::from_fn(fixture.len(), passes);
+                let answer = search_with(&*index, &fixture, query, K, Some(filter.view()), KeyRange::ALL);
+                assert_eq!(answer.len(), K.min(filter.count_ones()), "{permille} of 1000 pass, {kind}");
+                recall += fixture.judge(query, K, &answer, passes) / queries as f64;
+            }
+            assert!(recall >= 0.95, "{} with {permille} of 1000, {kind}: {recall}", factory.name());
+        }
+    }
+}
+
 /// Only keys of the range come back, and nearly all of those there are.
 pub(super) fn answers_within_ranges(factory: &'static dyn IndexFactory) {
     for (element, metric) in supported(factory) {

@@ -1,0 +1,142 @@
+//! How wide a walk must be for a recall that is asked for, measured on rows of the index itself.
+//!
+//! Some rows are searched as if they were queries, each in the graph without itself, and what is found is compared with
+//! their exact neighbours. That is worth what the rows are worth as queries: for queries of another kind the recall will
+//! be another.
+
+use elanus_kernels::gemm::{Gemm, Scratch as GemmScratch};
+use elanus_kernels::{BitmapView, KernelError, Metric, Rows, TopK};
+
+use crate::Cancel;
+
+/// The widths that are tried.
+pub(crate) const WIDTHS: [u32; 14] = [10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 448, 640, 1024];
+/// How many neighbours are looked for; what other numbers take is taken from these two.
+pub(crate) const COUNTS: [usize; 2] = [10, 100];
+/// Rows of a block of the exact comparison.
+const BLOCK: usize = 4096;
+
+/// Exact neighbours of some rows among all others, nearest first.
+#[derive(Debug)]
+pub(crate) struct Truth {
+    /// For each sampled row as many as there are, up to the greater of [`COUNTS`].
+    pub(crate) nearest: Vec<Vec<u32>>,
+}
+
+impl Truth {
+    /// Compares `samples`, which are rows, with all rows that `usable` has; `write` gives a row as it is compared.
+    /// `None` when cancelled.
+    ///
+    /// # Errors
+    /// When there is no product of matrices for the metric.
+    pub(crate) fn of(
+        (samples, rows, dim): (&[u32], usize, usize),
+        metric: Metric,
+        usable: BitmapView<'_>,
+        write: impl Fn(usize, &mut [f32]),
+        cancel: &Cancel,
+    ) -> Result<Option<Self>, KernelError> {
+        let gemm = Gemm::<f32>::new(metric)?;
+        let most = COUNTS[COUNTS.len() - 1];
+        let mut values = vec![0.0; samples.len() * dim];
+        for (row, to) in samples.iter().zip(values.chunks_exact_mut(dim)) {
+            write(*row as usize, to);
+        }
+        // One more, since each row finds itself.
+        let mut tops = vec![TopK::new(most + 1); samples.len()];
+        if let Ok(queries) = Rows::new(&values, dim) {
+            let packed = gemm.pack(queries);
+            let (mut scratch, mut block, mut keep) = (GemmScratch::default(), Vec::new(), Vec::new());
+            for first in (0..rows).step_by(BLOCK) {
+                if cancel.is_cancelled() {
+                    return Ok(None);
+                }
+                let count = BLOCK.min(rows - first);
+                block.resize(count * dim, 0.0);
+                block.chunks_exact_mut(dim).zip(first..).for_each(|(to, row)| write(row, to));
+                let Ok(base) = Rows::new(&block, dim) else { break };
+                // A block begins at a whole word of the bitmap.
+                keep.clear();
+                keep.extend_from_slice(&usable.words()[first / 64..(first + count).div_ceil(64)]);
+                let keep = BitmapView::new(&keep, count);
+                gemm.search(&packed, base, first as u32, Some(keep), &mut scratch, &mut tops);
+            }
+        }
+        let others = |top: TopK, own: u32| {
+            let ids = top.into_sorted().into_iter().map(|near| near.id);
+            ids.filter(|id| *id != own).take(most).collect()
+        };
+        let nearest = tops.into_iter().zip(samples).map(|(top, own)| others(top, *own)).collect();
+        Ok(Some(Self { nearest }))
+    }
+}
+
+/// The recall to count on at each of [`WIDTHS`], for each of [`COUNTS`]; never decreasing.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Calibration {
+    pub(crate) recalls: [[f32; WIDTHS.len()]; COUNTS.len()],
+}
+
+impl Calibration {
+    /// Searches each sample at every width; `search` leaves in the list the rows found for a sample at a width, those
+    /// refined and nearest first, at most so many, and not the sample itself. `None` when cancelled.
+    pub(crate) fn measure(
+        truth: &Truth,
+        mut search: impl FnMut(usize, usize, usize, &mut Vec<u32>),
+        cancel: &Cancel,
+    ) -> Option<Self> {
+        let mut recalls = [[0.0; WIDTHS.len()]; COUNTS.len()];
+        let mut found = Vec::new();
+        for (recalls, count) in recalls.iter_mut().zip(COUNTS) {
+            let mut best = 0.0_f32;
+            for (recall, width) in recalls.iter_mut().zip(WIDTHS) {
+                if (width as usize) < count {
+                    continue;
+                }
+                let mut each = Vec::with_capacity(truth.nearest.len());
+                for (sample, nearest) in truth.nearest.iter().enumerate().filter(|(_, nearest)| !nearest.is_empty()) {
+                    if cancel.is_cancelled() {
+                        return None;
+                    }
+                    found.clear();
+                    search(sample, width as usize, count, &mut found);
+                    let nearest = &nearest[..count.min(nearest.len())];
+                    let hits = found.iter().take(count).filter(|id| nearest.contains(id)).count();
+                    each.push(hits as f64 / nearest.len() as f64);
+                }
+                best = best.max(sure(&each));
+                *recall = best;
+            }
+        }
+        Some(Self { recalls })
+    }
+
+    /// The least width at which a recall is to be counted on when `count` rows are wanted; `None` when no width that
+    /// was tried gives it.
+    pub(crate) fn width(&self, recall: f32, count: usize) -> Option<usize> {
+        let at = |which: usize| {
+            let position = self.recalls[which].iter().position(|there| *there >= recall)?;
+            Some(WIDTHS[position] as usize)
+        };
+        let [few, many] = COUNTS;
+        if count <= few {
+            return at(0);
+        }
+        if count >= many {
+            return Some((at(1)? * count).div_ceil(many));
+        }
+        let (from, to) = (at(0)?, at(1)?.max(at(0)?));
+        Some((from + ((to - from) * (count - few)).div_ceil(many - few)).max(count))
+    }
+}
+
+/// The mean less one standard error of it: by chance the sample may have been an easy one.
+fn sure(each: &[f64]) -> f32 {
+    let count = each.len().max(1) as f64;
+    let mean = each.iter().sum::<f64>() / count;
+    let variance = each.iter().map(|one| (one - mean).powi(2)).sum::<f64>() / count;
+    (mean - (variance / count).sqrt()).max(0.0) as f32
+}
+
+#[cfg(test)]
+mod tests;
