@@ -7,7 +7,6 @@ pub(crate) mod links;
 mod prune;
 mod repair;
 pub(crate) mod space;
-pub(crate) mod scorer;
 pub(crate) mod stop;
 pub(crate) mod walk;
 

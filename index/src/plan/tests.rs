@@ -3,11 +3,12 @@
 use std::sync::LazyLock;
 
 use elanus_kernels::rng::Rng;
-use elanus_kernels::{Bitmap, Metric, Rows};
+use elanus_kernels::{Bitmap, Metric, Rows, Vector};
 
 use super::*;
-use crate::graph::scorer::{Bound, Scorer};
+use crate::graph::space::Shaped;
 use crate::graph::{Shape, build};
+use crate::tier::rows::Lent;
 use crate::{BuildCx, no_progress};
 
 const DIM: usize = 8;
@@ -34,23 +35,19 @@ impl World {
         let centres: Vec<f32> = (0..20 * DIM).map(|_| 6.0 * rng.normal()).collect();
         let values: Vec<f32> =
             (0..len * DIM).map(|at| centres[at / DIM % 20 * DIM + at % DIM] + rng.normal()).collect();
-        let rows = Rows::new(&values, DIM).unwrap();
-        let scorer = Scorer::new(Metric::L2, rows, &[]).unwrap();
+        let nodes: Vec<u32> = (0..len as u32).collect();
+        let space = Shaped::new(Metric::L2, Rows::new(&values, DIM).unwrap().into(), nodes.iter().copied());
         let cancel = Cancel::new();
         let cx = BuildCx { pool: None, seed: 1, cancel: &cancel, progress: &no_progress, device: None };
         let shape = Shape { m: 8, ef_construction: 40 };
-        let graph = build::build(shape, scorer, 0..len as u32, &cx).unwrap().unwrap();
+        let graph = build::build(shape, &space, &nodes, &cx).unwrap().unwrap();
         Self { values, graph, len }
-    }
-
-    fn scorer(&self) -> Scorer<'_, f32> {
-        Scorer::new(Metric::L2, Rows::new(&self.values, DIM).unwrap(), &[]).unwrap()
     }
 
     /// Candidates for `query` and the end, by the plan or by a way of the test's.
     fn with<T>(&self, query: u32, run: impl FnOnce(&dyn Keys) -> T) -> T {
-        let scorer = self.scorer();
-        run(&Bound { scorer: &scorer, query: scorer.row(query) })
+        let rows = Rows::new(&self.values, DIM).unwrap();
+        run(&*Lent::new(Metric::L2, rows.into(), &[]).bind(Vector::F32(rows.row(query as usize))).unwrap())
     }
 
     fn find(&self, query: u32, ask: &Ask<'_>, scratch: &mut Scratch) -> (End, Vec<u32>, Stats) {
