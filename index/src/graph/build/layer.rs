@@ -19,7 +19,7 @@ use crate::graph::prune::{Choice, Pruner};
 /// Nodes of a leaf at most: leaves are compared in time that grows with it, and each finds more with it.
 const LEAF: usize = 1000;
 /// Nodes kept to lead out of a crowd.
-const FAR: usize = 16;
+const FAR: usize = 24;
 /// See [`Choice::alpha`]: a little more than one keeps more links, by which easier data are searched in fewer steps.
 const ALPHA: f32 = 1.1;
 /// The share of nearest nodes that leaves must have found for a second look to be left out.
@@ -120,11 +120,11 @@ fn graph(
     let kernel = Kernel::<f32>::new(Metric::L2)?;
     let degree = effort.degree;
     let choice = Choice { degree, alpha: ALPHA, fill: degree * 3 / 4 };
-    let has_enough = sample::recall(points, gemm, &known.near, crew)? >= ENOUGH;
-    let links = join(points, &kernel, &known, choice, crew)?;
-    if has_enough {
-        return Ok(links);
+    if sample::recall(points, gemm, &known.near, crew)? >= ENOUGH {
+        return join(points, &kernel, &known, effort.cap, choice, crew);
     }
+    // The first graph need only lead the walks.
+    let links = join(points, &kernel, &known, degree, Choice { fill: degree / 2, ..choice }, crew)?;
     // The walk finds the nearest again.
     known.near = Lists::new(0, 1);
     let Some(codes) = polish::Codes::new(points, crew)? else { return Ok(links) };
@@ -164,11 +164,12 @@ fn collect(
     Ok(())
 }
 
-/// The graph that the candidates make.
+/// The graph that the candidates make, the `nearest` of each node's list and those far from it.
 fn join(
     points: Points<'_>,
     kernel: &Kernel<f32>,
     lists: &Known,
+    nearest: usize,
     choice: Choice,
     crew: &Crew<'_>,
 ) -> Result<Vec<u32>, BuildError> {
@@ -178,7 +179,8 @@ fn join(
         for (i, mut to) in out.into_iter().enumerate() {
             let node = first + i as u32;
             all.clear();
-            all.extend_from_slice(lists.near.of(node));
+            let near = lists.near.of(node);
+            all.extend_from_slice(&near[..near.len().min(nearest)]);
             lists.add_far(node, all);
             pruner.select(points, kernel, all, choice, kept);
             to.set(kept);

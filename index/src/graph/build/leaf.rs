@@ -8,7 +8,7 @@ use crate::graph::Candidate;
 use crate::graph::levels::mix;
 
 /// One in so many nodes stands for all: few for crowds that fill much of a leaf, more for smaller ones.
-const FEW: [u64; 2] = [16, 64];
+const FEW: [u64; 3] = [8, 32, 128];
 
 /// What one thread works with.
 #[derive(Default)]

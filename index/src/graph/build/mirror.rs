@@ -32,7 +32,7 @@ pub(super) fn links(
     let count = points.len();
     let mut links = vec![EMPTY; count * choice.degree];
     // Each part reads all links for those into it.
-    let span = count.div_ceil(4 * crew.threads()).max(1);
+    let span = count.div_ceil(2 * crew.threads()).max(1);
     let parts = links.chunks_mut(span * choice.degree).enumerate().collect();
     crew.map(parts, |work: &mut Work, (part, links): (usize, &mut [u32])| {
         let first = part * span;
