@@ -1,7 +1,8 @@
 //! The nearest centre of each row, on as many threads as are lent.
 
+use elanus_kernels::codes::pq8::Codebooks;
 use elanus_kernels::gemm::{Gemm, Scratch};
-use elanus_kernels::{Metric, Rows};
+use elanus_kernels::{Kernel, KernelError, Metric, Rows};
 use rayon::prelude::*;
 
 use crate::{BuildCx, BuildError};
@@ -11,6 +12,12 @@ const CHUNK: usize = 4096;
 
 /// Values of all centres up to which plain loops beat the packing of a product of matrices.
 const PLAIN_VALUES: usize = 4096;
+
+/// Centres up to which they are compared as the columns of a codebook of product codes.
+const COLUMNS: usize = 256;
+
+/// Dimensions up to which those columns beat a product of matrices where they are [`COLUMNS`]; 16 always do.
+const COLUMN_DIMS: usize = 128;
 
 /// Centres that a plain loop compares at a time.
 const LANES: usize = 16;
@@ -29,7 +36,8 @@ pub(crate) fn assign(
     if centres.is_empty() {
         return Ok((nearest, keys));
     }
-    let few = centres.data().len() <= PLAIN_VALUES;
+    let columns = Columns::new(centres)?;
+    let few = columns.is_none() && centres.data().len() <= PLAIN_VALUES;
     let table = if few { Table::new(centres) } else { Table::default() };
     let gemm = Gemm::<f32>::new(Metric::L2)?;
     let one = |scratch: &mut Scratch, at: usize, nearest: &mut [u32], keys: &mut [f32]| {
@@ -37,7 +45,9 @@ pub(crate) fn assign(
             return Err(BuildError::Cancelled);
         }
         let part = rows.slice(at * CHUNK..at * CHUNK + nearest.len());
-        if few {
+        if let Some(columns) = &columns {
+            columns.nearest(part, nearest, keys);
+        } else if few {
             for (row, (nearest, key)) in part.iter().zip(nearest.iter_mut().zip(keys)) {
                 (*nearest, *key) = table.nearest(row);
             }
@@ -59,6 +69,37 @@ pub(crate) fn assign(
         }
     }
     Ok((nearest, keys))
+}
+
+/// A few centres as the one codebook of a product quantizer, whose rows are encoded: the code is the nearest centre.
+struct Columns<'a> {
+    books: Codebooks,
+    kernel: Kernel<f32>,
+    centres: Rows<'a, f32>,
+}
+
+impl<'a> Columns<'a> {
+    /// `None` where other ways are faster.
+    fn new(centres: Rows<'a, f32>) -> Result<Option<Self>, KernelError> {
+        let places = if centres.len() <= LANES { LANES } else { COLUMNS };
+        if centres.len() > places || (places > LANES && centres.dim() > COLUMN_DIMS) {
+            return Ok(None);
+        }
+        // Copies of the first centre, which are never the first of equally near ones.
+        let mut values = centres.data().to_vec();
+        (centres.len()..places).for_each(|_| values.extend_from_slice(centres.row(0)));
+        let books = Codebooks::new(&values, 1, places, centres.dim())?;
+        Ok(Some(Self { books, kernel: Kernel::new(Metric::L2)?, centres }))
+    }
+
+    fn nearest(&self, rows: Rows<'_, f32>, nearest: &mut [u32], keys: &mut [f32]) {
+        let mut codes = vec![0; rows.len()];
+        self.books.encode(rows, &mut codes);
+        for ((row, code), (nearest, key)) in rows.iter().zip(codes).zip(nearest.iter_mut().zip(keys)) {
+            *nearest = u32::from(code);
+            *key = self.kernel.pair(row, self.centres.row(usize::from(code)));
+        }
+    }
 }
 
 /// Centres dimension by dimension, filled up to whole lanes with infinities, so that a loop over lanes is vector code.
