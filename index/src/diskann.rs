@@ -33,7 +33,9 @@ pub use self::open::DiskIndex;
 pub use self::write::WriteError;
 use crate::graph::MAX_NODE;
 use crate::read_at::{InMemory, ReadAt};
-use crate::{Blob, BuildCx, BuildError, Index, IndexFactory, OpenCx, OpenError, Param, Spec, check};
+use crate::{
+    Blob, BuildCx, BuildError, Index, IndexFactory, OpenCx, OpenError, Param, ParamError, ParamSet, Spec, check,
+};
 
 /// DISKANN: codes in memory, links and vectors in a file.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +92,10 @@ macro_rules! disk_factory {
 
             fn supports(&self, element: ElementType, metric: Metric) -> bool {
                 vectors::takes(element) && element.supports(metric)
+            }
+
+            fn check(&self, params: &ParamSet, _element: ElementType, _dim: usize) -> Result<(), ParamError> {
+                settings::check(params)
             }
 
             fn build(

@@ -1,7 +1,7 @@
 //! The parameters of disk indexes, and what follows from them.
 
 use super::layout::{Header, Kind, MAX_BITS, MAX_DEGREE};
-use crate::{Param, ParamKind, ParamSet, SearchError, Spec, Stage};
+use crate::{Param, ParamError, ParamKind, ParamSet, SearchError, Spec, Stage};
 use elanus_kernels::codes::rabitq::Codec;
 use elanus_kernels::codes::rotate::padded;
 
@@ -225,6 +225,14 @@ impl Settings {
     pub(super) fn beam(&self) -> usize {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         ((self.ratio * threads as f64) as usize).clamp(1, BEAM_MAX)
+    }
+}
+
+/// Refuses more codes beside a node than it has links.
+pub(super) fn check(params: &ParamSet) -> Result<(), ParamError> {
+    match (params.get_int(INLINE), params.get_int("max_degree")) {
+        (Some(value), Some(max)) if value > max => Err(ParamError::IntRange { name: INLINE, value, min: -1, max }),
+        _ => Ok(()),
     }
 }
 

@@ -203,6 +203,8 @@ fn parameters_have_the_names_that_clients_send() {
     for name in ["inline_pq", "rearrange", "num_entry_points", "disk_pq_code_budget_gb_ratio", "pq_cache_size"] {
         assert!(matches!(spec(&Diskann, &[(name, "1")]), Err(SpecError::Param(_))), "{name} is AISAQ's");
     }
+    let inlined = |codes| spec(&Aisaq, &[("max_degree", "30"), ("inline_pq", codes)]);
+    assert!(inlined("30").is_ok() && inlined("31").is_err(), "no more codes than links");
     for (name, value) in [
         ("max_degree", "513"),
         ("max_degree", "0"),
