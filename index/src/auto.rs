@@ -9,17 +9,22 @@ use crate::flat::FlatIndex;
 use crate::graph::{MAX_NODE, Shape};
 use crate::hnsw::recipe::{Ground, Recipe};
 use crate::hnsw::{self, HnswIndex};
+use crate::ivf::{self, IvfIndex, ListShape};
 use crate::{
     Blob, BuildCx, BuildError, Index, IndexFactory, OpenCx, OpenError, Param, Scratch, Search, SearchError, Spec,
-    Stats, check,
+    Stats, check, no_progress,
 };
 
 /// With fewer rows the exact scan is chosen: it is as fast as a walk there.
 const GRAPH_ROWS: usize = 1000;
+/// From so many rows on, of so few components, lists are chosen: such rows have many neighbours that are about as near,
+/// of which a walk must meet most, while a scan reads them in a few bytes each.
+const LIST_ROWS: usize = 20_000;
+const LIST_DIM: usize = 144;
 /// The graph that is chosen otherwise.
 const RECIPE: Recipe = Recipe { shape: Shape { m: 18, ef_construction: 240 }, ground: Ground::Fitting, refine: None };
 
-/// AUTOINDEX: an exact scan over few rows, a graph over more.
+/// AUTOINDEX: an exact scan over few rows; over more a graph, or lists where the rows have few components.
 #[derive(Clone, Copy, Debug)]
 pub struct AutoIndex;
 
@@ -33,7 +38,7 @@ impl IndexFactory for AutoIndex {
     }
 
     fn params(&self) -> &'static [Param] {
-        &[hnsw::EF]
+        &[hnsw::EF, hnsw::RECALL]
     }
 
     fn supports(&self, element: ElementType, metric: Metric) -> bool {
@@ -48,10 +53,15 @@ impl IndexFactory for AutoIndex {
         cx: &BuildCx<'_>,
     ) -> Result<Box<dyn Index>, BuildError> {
         spec.check_build(self.name(), rows, present, MAX_NODE as usize)?;
-        let inner: Box<dyn Index> = if rows.len() < GRAPH_ROWS {
-            Box::new(FlatIndex::build(spec, rows, present, cx)?)
+        let inner = if rows.len() < GRAPH_ROWS {
+            Inner::Flat(FlatIndex::build(spec, rows, present, cx)?)
+        } else if rows.len() >= LIST_ROWS && spec.dim() <= LIST_DIM && ivf::supports(spec.element(), spec.metric()) {
+            let mut lists = IvfIndex::build(spec, ListShape::default(), rows, present, cx)?;
+            let usable = hnsw::usable(spec.metric(), rows, present)?;
+            lists.measure(rows, &usable, &BuildCx { progress: &no_progress, ..*cx })?;
+            Inner::Lists(lists)
         } else {
-            Box::new(HnswIndex::build(spec, RECIPE, rows, present, cx)?)
+            Inner::Graph(HnswIndex::build(spec, RECIPE, rows, present, cx)?)
         };
         Ok(Box::new(Chosen { inner }))
     }
@@ -59,10 +69,12 @@ impl IndexFactory for AutoIndex {
     fn open(&self, blob: Blob, spec: &Spec, _cx: &OpenCx<'_>) -> Result<Box<dyn Index>, OpenError> {
         check::open_spec(spec, self.name())?;
         let container = Container::read(&blob)?;
-        let inner: Box<dyn Index> = if container.is(Kind::Flat) {
-            Box::new(FlatIndex::open(&container, spec)?)
+        let inner = if container.is(Kind::Flat) {
+            Inner::Flat(FlatIndex::open(&container, spec)?)
+        } else if container.is(Kind::Ivf) {
+            Inner::Lists(IvfIndex::open(&container, spec, ListShape::default())?)
         } else {
-            Box::new(HnswIndex::open(&container, spec, RECIPE)?)
+            Inner::Graph(HnswIndex::open(&container, spec, RECIPE)?)
         };
         Ok(Box::new(Chosen { inner }))
     }
@@ -71,28 +83,45 @@ impl IndexFactory for AutoIndex {
 /// The index that was chosen; its spec is AUTOINDEX's own.
 #[derive(Debug)]
 struct Chosen {
-    inner: Box<dyn Index>,
+    inner: Inner,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Flat(FlatIndex),
+    Graph(HnswIndex),
+    Lists(IvfIndex),
+}
+
+impl Chosen {
+    fn index(&self) -> &dyn Index {
+        match &self.inner {
+            Inner::Flat(index) => index,
+            Inner::Graph(index) => index,
+            Inner::Lists(index) => index,
+        }
+    }
 }
 
 impl Index for Chosen {
     fn factory(&self) -> &'static dyn IndexFactory {
-        self.inner.factory()
+        self.index().factory()
     }
 
     fn spec(&self) -> &Spec {
-        self.inner.spec()
+        self.index().spec()
     }
 
     fn len(&self) -> usize {
-        self.inner.len()
+        self.index().len()
     }
 
     fn footprint_bytes(&self) -> u64 {
-        self.inner.footprint_bytes()
+        self.index().footprint_bytes()
     }
 
     fn describe(&self) -> String {
-        format!("AUTOINDEX: {}", self.inner.describe())
+        format!("AUTOINDEX: {}", self.index().describe())
     }
 
     fn search(
@@ -105,7 +134,11 @@ impl Index for Chosen {
     ) -> Result<Stats, SearchError> {
         // An exact scan has no use for the width, but refuses what the graph would: the choice must not show.
         hnsw::width(search.params, search.k)?;
-        self.inner.search(rows, query, search, scratch, out)
+        match &self.inner {
+            Inner::Flat(index) => index.search(rows, query, search, scratch, out),
+            Inner::Graph(index) => index.search(rows, query, search, scratch, out),
+            Inner::Lists(index) => index.search_as_graph(rows, query, search, scratch, out),
+        }
     }
 
     fn search_many(
@@ -117,15 +150,25 @@ impl Index for Chosen {
         outs: &mut [TopK],
     ) -> Result<Stats, SearchError> {
         hnsw::width(search.params, search.k)?;
-        self.inner.search_many(rows, queries, search, scratch, outs)
+        if let Inner::Flat(index) = &self.inner {
+            return index.search_many(rows, queries, search, scratch, outs);
+        }
+        if queries.len() != outs.len() {
+            return Err(SearchError::Holder { want: queries.len(), got: outs.len() });
+        }
+        let mut stats = Stats::default();
+        for (number, out) in outs.iter_mut().enumerate() {
+            stats.add(self.search(rows, queries.row(number), search, scratch, out)?);
+        }
+        Ok(stats)
     }
 
     fn is_exact(&self) -> bool {
-        self.inner.is_exact()
+        self.index().is_exact()
     }
 
     fn save(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.inner.save(out)
+        self.index().save(out)
     }
 }
 

@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | 0 | 8 | magic, `ELANUSIX` |
 //! | 8 | 4 | version, 1 |
-//! | 12 | 4 | kind of index: 1 flat, 2 graph with hierarchy, 8 inverted lists |
+//! | 12 | 4 | kind of index: 1 flat, 2 graph with hierarchy, 3 inverted lists |
 //! | 16 | 8 | number of sections |
 //! | 24 | 8 | length of the whole in bytes |
 //! | 32 | 24 each | section table: tag (4), item (4), offset (8), length (8) |
@@ -37,7 +37,6 @@ const MAX_SECTIONS: u64 = 256;
 pub(crate) enum Kind {
     Flat,
     Hnsw,
-    #[cfg_attr(not(test), allow(dead_code, reason = "no name of an index type leads to it yet"))]
     Ivf,
 }
 
@@ -46,7 +45,7 @@ impl Kind {
         match self {
             Self::Flat => 1,
             Self::Hnsw => 2,
-            Self::Ivf => 8,
+            Self::Ivf => 3,
         }
     }
 
@@ -54,7 +53,7 @@ impl Kind {
         match self {
             Self::Flat => "1 (flat)",
             Self::Hnsw => "2 (graph with hierarchy)",
-            Self::Ivf => "8 (inverted lists)",
+            Self::Ivf => "3 (inverted lists)",
         }
     }
 }
@@ -86,9 +85,11 @@ pub(crate) enum Tag {
     ListEntries,
     /// What the entries of inverted lists add to a key.
     ListTerms,
+    /// Which widths of a search find how much.
+    Promise,
 }
 
-const TAGS: [Tag; 12] = [
+const TAGS: [Tag; 13] = [
     Tag::Meta,
     Tag::Present,
     Tag::Links,
@@ -101,6 +102,7 @@ const TAGS: [Tag; 12] = [
     Tag::ListStarts,
     Tag::ListEntries,
     Tag::ListTerms,
+    Tag::Promise,
 ];
 
 impl Tag {
@@ -115,9 +117,10 @@ impl Tag {
             Self::CodeParams => 7,
             Self::CodeTables => 8,
             Self::Codes => 9,
-            Self::ListStarts => 20,
-            Self::ListEntries => 21,
-            Self::ListTerms => 22,
+            Self::ListStarts => 10,
+            Self::ListEntries => 11,
+            Self::ListTerms => 12,
+            Self::Promise => 13,
         }
     }
 
@@ -135,6 +138,7 @@ impl Tag {
             Self::ListStarts => "list starts",
             Self::ListEntries => "list entries",
             Self::ListTerms => "list terms",
+            Self::Promise => "promise",
         }
     }
 }

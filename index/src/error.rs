@@ -489,6 +489,11 @@ pub enum SearchError {
     },
     /// The index could not be read, or is not what was written.
     Read(ReadError),
+    /// Two search parameters that ask for the same in different ways.
+    Both {
+        /// The parameters.
+        names: [&'static str; 2],
+    },
     /// No distance kernel could be had.
     Kernel(KernelError),
     /// The scalar quantizer refused its parameters, a row or a query.
@@ -507,6 +512,7 @@ impl fmt::Display for SearchError {
             Self::Holder { want, got } => write!(f, "the result holder is for {got}, the search is for {want}"),
             Self::NotFinite { position, value } => write!(f, "the query has {value} at position {position}"),
             Self::BelowK { name, value, k } => write!(f, "parameter {name} is {value}, less than k, which is {k}"),
+            Self::Both { names: [one, other] } => write!(f, "parameter {one} and parameter {other} exclude each other"),
             Self::Read(_) => write!(f, "the index cannot be read"),
             Self::Kernel(_) => write!(f, "no distance kernel for this search"),
             Self::Quantizer(_) => write!(f, "no codes for this search"),
@@ -528,6 +534,7 @@ impl std::error::Error for SearchError {
             | Self::Holder { .. }
             | Self::NotFinite { .. }
             | Self::BelowK { .. }
+            | Self::Both { .. }
             | Self::Cancelled => None,
         }
     }

@@ -7,15 +7,16 @@ mod fit;
 mod format;
 mod index;
 pub(crate) mod params;
+mod promise;
 pub(crate) mod recipe;
 mod search;
 
 use elanus_kernels::{AnyRows, BitmapView, ElementType, Metric};
 
-pub(crate) use self::index::HnswIndex;
-pub(crate) use self::params::EF;
+pub(crate) use self::index::{HnswIndex, usable};
+pub(crate) use self::params::{EF, RECALL};
 use self::recipe::Recipe;
-pub(crate) use self::search::width;
+pub(crate) use self::search::{Width, width};
 use crate::container::Container;
 use crate::graph::MAX_NODE;
 use crate::{

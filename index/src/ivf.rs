@@ -11,6 +11,7 @@
 mod build;
 mod codes;
 mod format;
+mod promise;
 mod search;
 mod space;
 mod spill;
@@ -21,9 +22,11 @@ use elanus_kernels::codes::pq4::{self, Layout};
 use elanus_kernels::codes::pq8::Codebooks;
 use elanus_kernels::{AnyRows, BitmapView, ElementType, KernelError, Metric, TopK, Vector};
 
+use self::search::Effort;
 pub(crate) use self::search::ListScratch;
 use self::space::Space;
 use crate::array::Array;
+use crate::plan::calibrate::Calibration;
 use crate::{
     BuildCx, BuildError, Index, IndexFactory, Param, ParamKind, Scratch, Search, SearchError, Spec, Stage, Stats, check,
 };
@@ -106,6 +109,8 @@ pub(crate) struct IvfIndex {
     present: Option<Array<u64>>,
     /// `None` where there are too few rows for lists: then all are compared.
     lists: Option<Lists>,
+    /// Which widths find how much; `None` where that was not measured.
+    promise: Option<Calibration>,
 }
 
 /// The lists and what is needed to read them.
@@ -188,6 +193,32 @@ impl IvfIndex {
     }
 }
 
+impl IvfIndex {
+    /// How many lists there are.
+    fn list_count(&self) -> usize {
+        self.lists.as_ref().map_or(0, Lists::len)
+    }
+
+    /// [`Index::search`] with an effort of the caller's.
+    fn search_by(
+        &self,
+        effort: Effort,
+        rows: AnyRows<'_>,
+        query: Vector<'_>,
+        search: &Search<'_>,
+        scratch: &mut Scratch,
+        out: &mut TopK,
+    ) -> Result<Stats, SearchError> {
+        check::search(&self.spec, self.rows, rows, query, search, out)?;
+        match (rows, query) {
+            (AnyRows::F32(rows), Vector::F32(query)) => self.search_typed(effort, rows, query, search, scratch, out),
+            (AnyRows::F16(rows), Vector::F16(query)) => self.search_typed(effort, rows, query, search, scratch, out),
+            (AnyRows::Bf16(rows), Vector::Bf16(query)) => self.search_typed(effort, rows, query, search, scratch, out),
+            _ => Err(SearchError::Element { want: self.spec.element(), got: query.element() }),
+        }
+    }
+}
+
 impl Index for IvfIndex {
     fn factory(&self) -> &'static dyn IndexFactory {
         self.spec.factory()
@@ -227,13 +258,8 @@ impl Index for IvfIndex {
         scratch: &mut Scratch,
         out: &mut TopK,
     ) -> Result<Stats, SearchError> {
-        check::search(&self.spec, self.rows, rows, query, search, out)?;
-        match (rows, query) {
-            (AnyRows::F32(rows), Vector::F32(query)) => self.search_typed(rows, query, search, scratch, out),
-            (AnyRows::F16(rows), Vector::F16(query)) => self.search_typed(rows, query, search, scratch, out),
-            (AnyRows::Bf16(rows), Vector::Bf16(query)) => self.search_typed(rows, query, search, scratch, out),
-            _ => Err(SearchError::Element { want: self.spec.element(), got: query.element() }),
-        }
+        let effort = Effort::of(search.params, self.list_count(), search.k)?;
+        self.search_by(effort, rows, query, search, scratch, out)
     }
 
     fn save(&self, out: &mut dyn Write) -> io::Result<()> {

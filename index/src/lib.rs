@@ -45,9 +45,7 @@ pub mod gpu;
 mod graph;
 mod hnsw;
 mod index;
-#[cfg_attr(not(test), allow(dead_code, reason = "no name of an index type leads here yet"))]
 mod ivf;
-#[cfg_attr(not(test), allow(dead_code, reason = "no name of an index type leads here yet"))]
 mod kmeans;
 mod par;
 mod param;

@@ -6,11 +6,13 @@ use elanus_kernels::{AnyRows, Bitmap, BitmapView, Element, Kernel, Metric, Numbe
 
 use super::fit::{self, Fit};
 use super::format;
+use super::promise;
 use super::recipe::{Ground, Recipe};
 use crate::array::Array;
 use crate::graph::links::Graph;
 use crate::graph::space::Shaped;
 use crate::graph::{Shape, build};
+use crate::plan::calibrate::Calibration;
 use crate::tier::rows::inverse;
 use crate::tier::source::Source;
 use crate::tier::{self, Tier};
@@ -35,6 +37,8 @@ pub(crate) struct HnswIndex {
     /// What puts candidates in order before the rows are asked.
     pub(super) refine: Option<Box<dyn Tier>>,
     pub(super) fit: Fit,
+    /// Which widths find how much; `None` where that was not measured.
+    pub(super) promise: Option<Calibration>,
 }
 
 impl HnswIndex {
@@ -64,6 +68,7 @@ impl HnswIndex {
             walked: None,
             refine: None,
             fit: Fit::EXACT,
+            promise: None,
         };
         index.graph = graph(recipe.shape, spec.metric(), rows, &usable, cx)?;
         let source = Source { metric: spec.metric(), rows, usable: &usable };
@@ -76,6 +81,7 @@ impl HnswIndex {
         if index.walked.is_some() {
             index.norms = Array::Owned(Vec::new());
         }
+        index.promise = promise::measure(&index, &source, cx)?;
         (told.progress)(total, total);
         Ok(index)
     }
@@ -87,7 +93,7 @@ impl HnswIndex {
 }
 
 /// Rows that have a place among neighbours: keys of a row that is not finite are NaN or infinite.
-fn usable(metric: Metric, rows: AnyRows<'_>, present: Option<BitmapView<'_>>) -> Result<Bitmap, BuildError> {
+pub(crate) fn usable(metric: Metric, rows: AnyRows<'_>, present: Option<BitmapView<'_>>) -> Result<Bitmap, BuildError> {
     fn finite<E: Number>(metric: Metric, rows: Rows<'_, E>, i: usize, kernel: &Kernel<E>) -> bool {
         check::all_finite(rows.row(i)) && (metric != Metric::Cosine || kernel.norm(rows.row(i)).is_finite())
     }

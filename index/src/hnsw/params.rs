@@ -12,6 +12,17 @@ pub(crate) const EF: Param = Param {
           When not given: k, but at least 64.",
 };
 
+/// Instead of a width: what it is for.
+pub(crate) const RECALL: Param = Param {
+    name: "recall",
+    aliases: &[],
+    kind: ParamKind::Float { min: 0.5, max: 0.999, default: None },
+    stage: Stage::Search,
+    doc: "The share of the true neighbours to find, in place of ef: the width is the least that found so many in searches \
+          for rows of the index itself when it was built. Where none did, or the index has fewer than 16384 rows, every row \
+          is compared.",
+};
+
 pub(super) const M: Param = Param {
     name: "M",
     aliases: &["m"],
@@ -96,11 +107,12 @@ pub(super) const NRQ: Param = Param {
 };
 
 /// Of HNSW.
-pub(super) const HNSW: &[Param] = &[M, EF_CONSTRUCTION, EF];
+pub(super) const HNSW: &[Param] = &[M, EF_CONSTRUCTION, EF, RECALL];
 /// Of HNSW_SQ.
-pub(super) const HNSW_SQ: &[Param] = &[M, EF_CONSTRUCTION, SQ_TYPE, REFINE, REFINE_TYPE, EF, REFINE_K];
+pub(super) const HNSW_SQ: &[Param] = &[M, EF_CONSTRUCTION, SQ_TYPE, REFINE, REFINE_TYPE, EF, RECALL, REFINE_K];
 /// Of HNSW_PQ.
-pub(super) const HNSW_PQ: &[Param] = &[M_ONLY, EF_CONSTRUCTION, PARTS, NBITS, REFINE, REFINE_TYPE, EF, REFINE_K];
+pub(super) const HNSW_PQ: &[Param] =
+    &[M_ONLY, EF_CONSTRUCTION, PARTS, NBITS, REFINE, REFINE_TYPE, EF, RECALL, REFINE_K];
 /// Of HNSW_PRQ.
 pub(super) const HNSW_PRQ: &[Param] =
-    &[M_ONLY, EF_CONSTRUCTION, PARTS_OF_LEVELS, NRQ, NBITS, REFINE, REFINE_TYPE, EF, REFINE_K];
+    &[M_ONLY, EF_CONSTRUCTION, PARTS_OF_LEVELS, NRQ, NBITS, REFINE, REFINE_TYPE, EF, RECALL, REFINE_K];

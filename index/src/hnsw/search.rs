@@ -4,7 +4,7 @@
 use elanus_kernels::{AnyRows, Metric, TopK, Vector};
 
 use super::index::HnswIndex;
-use super::params::{EF, REFINE_K};
+use super::params::{EF, RECALL, REFINE_K};
 use crate::flat::keep_of;
 use crate::graph::Candidate;
 use crate::graph::links::Graph;
@@ -19,12 +19,26 @@ const EF_DEFAULT: usize = 64;
 /// More than two ways to round a cosine differ by.
 const COSINE_SLACK: f32 = 1e-6;
 
-/// The beam width that search parameters ask for.
-pub(crate) fn width(params: &ParamSet, k: usize) -> Result<usize, SearchError> {
-    match params.get_int(EF.name) {
-        Some(ef) if (ef as usize) < k => Err(SearchError::BelowK { name: EF.name, value: ef as usize, k }),
-        Some(ef) => Ok(ef as usize),
-        None => Ok(k.max(EF_DEFAULT)),
+/// How wide a search is to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Width {
+    /// So many candidates are kept.
+    Of(usize),
+    /// As many as this recall needs.
+    For(f64),
+}
+
+/// The width that search parameters ask for.
+///
+/// # Errors
+/// When it is less than `k`, or both a width and a recall are asked for.
+pub(crate) fn width(params: &ParamSet, k: usize) -> Result<Width, SearchError> {
+    match (params.get_int(EF.name), params.get_float(RECALL.name)) {
+        (Some(_), Some(_)) => Err(SearchError::Both { names: [EF.name, RECALL.name] }),
+        (Some(ef), None) if (ef as usize) < k => Err(SearchError::BelowK { name: EF.name, value: ef as usize, k }),
+        (Some(ef), None) => Ok(Width::Of(ef as usize)),
+        (None, Some(recall)) => Ok(Width::For(recall)),
+        (None, None) => Ok(Width::Of(k.max(EF_DEFAULT))),
     }
 }
 
@@ -56,6 +70,10 @@ impl HnswIndex {
             return Err(SearchError::Cancelled);
         }
         let (Some(graph), 1..) = (&self.graph, search.k) else { return Ok(Stats::default()) };
+        let width = match width {
+            Width::Of(width) => width,
+            Width::For(recall) => self.width_for(recall, search.k),
+        };
         let values = if self.walked.is_some() { source::query(self.spec.metric(), query) } else { Vec::new() };
         let run = Run { index: self, graph, rows, query, values: &values, search, width };
         let mut stats = Stats::default();
@@ -63,13 +81,19 @@ impl HnswIndex {
         run.answer(scratch, &mut stats, out)?;
         Ok(stats)
     }
+
+    /// The width for a recall: as wide as there are rows where no less is known to be enough.
+    fn width_for(&self, recall: f64, k: usize) -> usize {
+        let promised = self.promise.as_ref().and_then(|promise| promise.width(recall as f32, k));
+        promised.map_or(self.rows, |width| width.max(k))
+    }
 }
 
 impl Run<'_> {
     /// Whether candidates are found by the keys of codes. A range is one of keys of the vectors, which those of codes only
     /// resemble, so that a search within a range is one on the vectors.
     fn is_coded(&self) -> bool {
-        self.index.walked.is_some() && self.search.range.is_all()
+        self.index.walked.is_some() && self.search.range.is_all() && self.width < self.index.rows
     }
 
     /// What candidates are found by.
@@ -127,8 +151,7 @@ impl Run<'_> {
         }
         let metric = self.index.spec.metric();
         if self.is_coded() || metric == Metric::Cosine {
-            let tier = Lent::new(metric, self.rows, &[]).bind(self.query)?;
-            rescore(&*tier, found, ids, keys, stats);
+            rescore(&*exact_keys(metric, self.rows, self.query)?, found, ids, keys, stats);
         }
         for candidate in found.iter().filter(|candidate| self.search.range.contains(candidate.key())) {
             out.push(candidate.node(), candidate.key());
@@ -143,6 +166,15 @@ impl Run<'_> {
             None => self.index.fit.refined(k, self.width),
         }
     }
+}
+
+/// The keys that answers give: those of the vectors alone.
+pub(super) fn exact_keys<'a>(
+    metric: Metric,
+    rows: AnyRows<'a>,
+    query: Vector<'a>,
+) -> Result<Box<dyn Keys + 'a>, SearchError> {
+    Lent::new(metric, rows, &[]).bind(query)
 }
 
 /// Gives candidates the keys of another tier, in the order they have.

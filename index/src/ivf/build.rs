@@ -50,7 +50,7 @@ pub(super) fn build<E: Number>(
     let lists = if nodes < ROWS_MIN { None } else { Some(Work { spec, shape, rows, cx }.lists(&usable)?) };
     (cx.progress)(all, all);
     let present = (nodes < rows.len()).then(|| Array::Owned(usable.words().to_vec()));
-    Ok(IvfIndex { spec: spec.clone(), shape, rows: rows.len(), nodes, present, lists })
+    Ok(IvfIndex { spec: spec.clone(), shape, rows: rows.len(), nodes, present, lists, promise: None })
 }
 
 /// What every step of a build looks at.

@@ -11,6 +11,7 @@
 //! | list entries | 4 bytes each | the row of each entry, then the loose rows |
 //! | codes | whole blocks for each list | 4-bit codes in the vector-major layout of the kernels |
 //! | list terms | entries without the loose ones of 4 bytes | what each adds to a key, f32; only for L2 |
+//! | promise | 28 of 4 bytes | as for a graph; missing where it was not measured |
 
 use std::io::{self, Write};
 
@@ -22,6 +23,7 @@ use super::space::Space;
 use super::{IvfIndex, LAYOUT, ListShape, Lists, MAX_ROWS, block_starts, supports};
 use crate::array::Array;
 use crate::container::{self, Container, Kind, Part, Section, Tag};
+use crate::plan::calibrate::Calibration;
 use crate::{OpenError, Spec, check};
 
 const META: usize = container::META_SHARED + 4;
@@ -48,6 +50,7 @@ pub(super) fn save(index: &IvfIndex, out: &mut dyn Write) -> io::Result<()> {
         parts.push(of(Tag::Codes, 0, lists.codes.as_bytes()));
         parts.extend(is_l2.then(|| of(Tag::ListTerms, 0, lists.terms.as_bytes())));
     }
+    parts.extend(index.promise.as_ref().map(Calibration::part));
     container::write(out, Kind::Ivf, &parts)
 }
 
@@ -86,12 +89,14 @@ impl IvfIndex {
         };
         let lists = if count == 0 { None } else { Some(read_lists(container, spec, shape, count, is_node)?) };
         let of_lists = if spec.metric() == Metric::L2 { 7 } else { 5 };
-        let want = 1 + usize::from(present.is_some()) + if lists.is_some() { of_lists } else { 0 };
+        let promise = Calibration::read(container)?;
+        let besides = 1 + usize::from(present.is_some()) + usize::from(promise.is_some());
+        let want = besides + if lists.is_some() { of_lists } else { 0 };
         if container.len() != want {
             return Err(OpenError::Mismatch { what: "sections", want: want as u64, got: container.len() as u64 });
         }
         let (rows, nodes) = (rows as usize, nodes as usize);
-        Ok(Self { spec: spec.clone(), shape, rows, nodes, present, lists })
+        Ok(Self { spec: spec.clone(), shape, rows, nodes, present, lists, promise })
     }
 }
 

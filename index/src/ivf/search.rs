@@ -13,6 +13,9 @@ use crate::{ParamSet, Scratch, Search, SearchError, Stats};
 /// Of so many lists three are scanned when nothing is said of it.
 const LISTS_OF_THREE: usize = 32;
 const PROBES_MIN: usize = 16;
+/// A graph's width for which all lists are scanned, and the fewest lists for any width.
+const WIDTH_OF_ALL: usize = 1024;
+const PROBES_LEAST: usize = 4;
 /// Rows compared themselves beyond twice those that are wanted.
 const CANDIDATES_MORE: usize = 80;
 /// Entries that are scanned in the time in which one row is fetched and compared.
@@ -41,13 +44,22 @@ impl Default for ListScratch {
 
 /// How much a search looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Effort {
+pub(super) struct Effort {
     probes: usize,
     candidates: usize,
 }
 
 impl Effort {
-    fn of(params: &ParamSet, lists: usize, k: usize) -> Result<Self, SearchError> {
+    /// All rows are compared.
+    pub(super) const ALL: Self = Self { probes: usize::MAX, candidates: usize::MAX };
+
+    /// As much as finds about what a graph finds that keeps `width` candidates.
+    pub(super) fn like(width: usize, lists: usize, k: usize) -> Self {
+        let probes = (width.saturating_mul(lists) / WIDTH_OF_ALL).max(PROBES_LEAST);
+        Self { probes, candidates: k.saturating_mul(2).saturating_add(width).saturating_add(width / 4) }
+    }
+
+    pub(super) fn of(params: &ParamSet, lists: usize, k: usize) -> Result<Self, SearchError> {
         let candidates = match params.get_int(CANDIDATES.name) {
             Some(value) if (value as usize) < k => {
                 return Err(SearchError::BelowK { name: CANDIDATES.name, value: value as usize, k });
@@ -64,13 +76,13 @@ impl IvfIndex {
     /// Searches with checked arguments.
     pub(super) fn search_typed<E: Number>(
         &self,
+        effort: Effort,
         rows: Rows<'_, E>,
         query: &[E],
         search: &Search<'_>,
         scratch: &mut Scratch,
         out: &mut TopK,
     ) -> Result<Stats, SearchError> {
-        let effort = Effort::of(search.params, self.lists.as_ref().map_or(0, Lists::len), search.k)?;
         if search.cancel.is_cancelled() {
             return Err(SearchError::Cancelled);
         }
@@ -159,13 +171,14 @@ impl Asked<'_> {
             }
             let list = probe.id as usize;
             let (start, end) = (starts[list] as usize, starts[list + 1] as usize);
-            let codes = &codes.as_slice()[blocks[list] * block..blocks[list + 1] * block];
-            let Ok(codes) = Packed::new(LAYOUT, m, end - start, codes) else { continue };
+            let packed = |list: usize| &codes.as_slice()[blocks[list] * block..blocks[list + 1] * block];
+            let Ok(packed_list) = Packed::new(LAYOUT, m, end - start, packed(list)) else { continue };
+            let next = own.order.get(at + 1).map_or(list, |next| next.id as usize);
             if own.keys.len() < end - start {
                 own.keys.resize(end - start, 0.0);
             }
             let keys = &mut own.keys[..end - start];
-            pq.keys_from(probe.key, tables, codes, 0, keys);
+            pq.keys_before(packed(next), probe.key, tables, packed_list, keys);
             if let Some(terms) = terms.as_slice().get(start..end) {
                 keys.iter_mut().zip(terms).for_each(|(key, term)| *key += term);
             }

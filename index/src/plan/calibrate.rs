@@ -7,7 +7,9 @@
 use elanus_kernels::gemm::{Gemm, Scratch as GemmScratch};
 use elanus_kernels::{BitmapView, KernelError, Metric, Rows, TopK};
 
-use crate::Cancel;
+use crate::container::{Container, Part, Tag};
+use crate::graph::levels::mix;
+use crate::{Cancel, OpenError};
 
 /// The widths that are tried.
 pub(crate) const WIDTHS: [u32; 14] = [10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 448, 640, 1024];
@@ -15,6 +17,19 @@ pub(crate) const WIDTHS: [u32; 14] = [10, 14, 20, 28, 40, 56, 80, 112, 160, 224,
 pub(crate) const COUNTS: [usize; 2] = [10, 100];
 /// Rows of a block of the exact comparison.
 const BLOCK: usize = 4096;
+
+/// With fewer rows comparing all of them is quick enough.
+pub(crate) const FROM: usize = 16_384;
+/// Rows that serve as queries.
+const QUERIES: usize = 96;
+
+/// Some of the rows `from`, by chance but always the same for a seed.
+pub(crate) fn samples(from: impl Iterator<Item = u32>, seed: u64) -> Vec<u32> {
+    let mut rows: Vec<u32> = from.collect();
+    rows.sort_by_cached_key(|row| (mix(seed ^ mix(u64::from(*row) + 2)), *row));
+    rows.truncate(QUERIES);
+    rows
+}
 
 /// Exact neighbours of some rows among all others, nearest first.
 #[derive(Debug)]
@@ -78,6 +93,26 @@ pub(crate) struct Calibration {
 }
 
 impl Calibration {
+    /// What is saved of it.
+    pub(crate) fn part(&self) -> Part<'_> {
+        Part { tag: Tag::Promise, item: 0, bytes: bytemuck::cast_slice(self.recalls.as_flattened()) }
+    }
+
+    /// Reads what was saved, if there is such a section.
+    ///
+    /// # Errors
+    /// When it does not hold recalls.
+    pub(crate) fn read(container: &Container) -> Result<Option<Self>, OpenError> {
+        let Some(section) = container.find(Tag::Promise, 0) else { return Ok(None) };
+        let saved = section.array::<f32>((COUNTS.len() * WIDTHS.len()) as u64)?;
+        let mut recalls = [[0.0; WIDTHS.len()]; COUNTS.len()];
+        recalls.as_flattened_mut().copy_from_slice(saved.as_slice());
+        match recalls.as_flattened().iter().position(|recall| !(0.0..=1.0).contains(recall)) {
+            Some(at) => Err(section.refuse(at, 4, "not a recall", u64::from(saved.as_slice()[at].to_bits()))),
+            None => Ok(Some(Self { recalls })),
+        }
+    }
+
     /// Searches each sample at every width; `search` leaves in the list the rows found for a sample at a width, those
     /// refined and nearest first, at most so many, and not the sample itself. `None` when cancelled.
     pub(crate) fn measure(

@@ -246,5 +246,5 @@ fn a_walk_that_may_stop_works_less_and_one_without_a_node_never_meets_it() {
         mean += recall(&some[..10], &all[..10]) / 40.0;
         hops = [hops[0] + whole, hops[1] + part];
     }
-    assert!(mean > 0.9 && hops[1] * 2 < hops[0], "{mean}, {hops:?}");
+    assert!(mean > 0.9 && hops[1] * 4 < hops[0] * 3, "{mean}, {hops:?}");
 }

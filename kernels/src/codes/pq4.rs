@@ -81,6 +81,8 @@ struct Lut {
     step: f32,
     /// Room for the keys of the blocks.
     keys: *mut f32,
+    /// From the codes that are scanned to those that are asked for meanwhile, in bytes; it may wrap.
+    ahead: usize,
 }
 
 impl Lut {
@@ -93,8 +95,8 @@ impl Lut {
 
 /// Asks for the cache line of codes that is scanned a while after the one at `codes`.
 #[inline(always)]
-fn fetch_ahead(codes: *const u8) {
-    prefetch::row(codes.wrapping_add(PREFETCH_BYTES), 64);
+fn fetch_ahead(codes: *const u8, ahead: usize) {
+    prefetch::row(codes.wrapping_add(ahead), 64);
 }
 
 /// `(queries, codes, m, blocks)`: the keys of `blocks` blocks of packed codes with `m` sub-quantizers.
@@ -213,6 +215,24 @@ impl Pq4 {
         let codes = self.check(tables, codes, first, keys.len());
         let view = tables.view();
         self.one(Lut { bias: view.bias + base, ..view }, codes, tables.m(), keys);
+    }
+
+    /// [`Pq4::keys_from`] of all rows of `codes`, where those of `next` are scanned next: their beginning is asked for
+    /// in place of what lies behind `codes`. Worth it where short lists lie apart.
+    ///
+    /// # Panics
+    /// As [`Pq4::keys`] does, and when `keys` has not one place for each row.
+    pub fn keys_before(&self, next: &[u8], base: f32, tables: &Pq4Tables, codes: Packed<'_>, keys: &mut [f32]) {
+        assert_eq!(keys.len(), codes.rows(), "one key for each row");
+        let bytes = self.check(tables, codes, 0, keys.len());
+        let (view, m, block) = (tables.view(), tables.m(), self.layout.block_bytes(codes.m()));
+        let lut = Lut { bias: view.bias + base, ..view };
+        let first = (keys.len() / BLOCK).saturating_sub(PREFETCH_BYTES / block);
+        let (bytes, rest) = bytes.split_at(first * block);
+        let (keys, rest_keys) = keys.split_at_mut(first * BLOCK);
+        self.one(lut, bytes, m, keys);
+        let ahead = next.as_ptr().addr().wrapping_sub(rest.as_ptr().addr());
+        self.one(Lut { ahead, ..lut }, rest, m, rest_keys);
     }
 
     /// The sums of the table bytes of `sums.len()` rows, in order, from row `first` on: the keys before scale and bias.

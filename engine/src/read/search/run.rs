@@ -274,7 +274,7 @@ fn search_error(source: SearchError) -> Error {
     if source == SearchError::Cancelled {
         return Error::cancelled("the search was cancelled");
     }
-    if matches!(source, SearchError::BelowK { .. }) {
+    if matches!(source, SearchError::BelowK { .. } | SearchError::Both { .. }) {
         return Error::invalid(Subject::IndexParameter, source.to_string());
     }
     invalid(source.to_string())

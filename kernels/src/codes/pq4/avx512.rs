@@ -74,7 +74,7 @@ unsafe fn scan<const Q: usize>(luts: &[Lut; Q], codes: *const u8, m: usize, bloc
                 let end = (at + 16 * U16_SPAN).min(block_bytes);
                 let mut sums = [[_mm512_setzero_si512(); 4]; Q];
                 while at + 64 <= end {
-                    fetch_ahead(codes.add(at));
+                    fetch_ahead(codes.add(at), luts[0].ahead);
                     add(&mut sums, luts, at, _mm512_loadu_si512(codes.add(at).cast()));
                     at += 64;
                 }

@@ -37,7 +37,7 @@ unsafe fn add<const Q: usize>(sums: &mut [Sums; Q], luts: &[Lut; Q], at: usize, 
         let table = _mm512_set1_epi32(0x3020_1000);
         let mut indexes = [ones; 4];
         for half in 0..2 {
-            fetch_ahead(codes.add(64 * half));
+            fetch_ahead(codes.add(64 * half), luts[0].ahead);
             let bytes = _mm512_loadu_si512(codes.add(64 * half).cast());
             indexes[2 * half] = _mm512_ternarylogic_epi32::<AND_OR>(bytes, mask, table);
             indexes[2 * half + 1] = _mm512_ternarylogic_epi32::<AND_OR>(_mm512_srli_epi16::<4>(bytes), mask, table);

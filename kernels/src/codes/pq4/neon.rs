@@ -93,12 +93,12 @@ unsafe fn scan<const Q: usize, const VECTOR_MAJOR: bool>(luts: &[Lut; Q], codes:
                 let mut sums = [[vdupq_n_u16(0); 4]; Q];
                 while at < end {
                     if VECTOR_MAJOR {
-                        fetch_ahead(codes.add(at));
-                        fetch_ahead(codes.add(at + 64));
+                        fetch_ahead(codes.add(at), luts[0].ahead);
+                        fetch_ahead(codes.add(at + 64), luts[0].ahead);
                         add_vector_major(&mut sums, luts, at, codes.add(at));
                         at += 128;
                     } else {
-                        fetch_ahead(codes.add(at));
+                        fetch_ahead(codes.add(at), luts[0].ahead);
                         let line = (at + 64).min(end);
                         while at < line {
                             add_classic(&mut sums, luts, at, codes.add(at));

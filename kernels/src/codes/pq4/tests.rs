@@ -123,6 +123,31 @@ fn several_queries_get_what_each_gets_alone() {
 }
 
 #[test]
+fn what_is_scanned_next_changes_no_key() {
+    let mut rng = Rng::new(6);
+    for layout in Layout::ALL {
+        // Fewer rows than are asked for ahead, about as many, and more; whole blocks and not.
+        for (m, rows) in [(5, 0), (5, 31), (50, 32), (50, 300), (50, 1000), (200, 77)] {
+            let codes = packed(layout, m, &bytes(&mut rng, rows * row_bytes(m)));
+            let behind = rng.below(3000) as usize;
+            let next = bytes(&mut rng, behind);
+            let view = Packed::new(layout, m, rows, &codes).unwrap();
+            let tables = Pq4Tables::from_u8(&bytes(&mut rng, m * CENTROIDS), m, -3.5, 0.37);
+            for scan in Pq4::all(layout) {
+                let (mut plain, mut keys) = (vec![f32::NAN; rows], vec![f32::NAN; rows]);
+                scan.keys_from(1.25, &tables, view, 0, &mut plain);
+                scan.keys_before(&next, 1.25, &tables, view, &mut keys);
+                assert_eq!(keys, plain, "{} {} m {m} rows {rows}", scan.isa(), layout.name());
+                scan.keys(&tables, view, 0, &mut plain);
+                for (key, plain) in keys.iter().zip(plain) {
+                    assert!((key - plain - 1.25).abs() <= 1e-5 * plain.abs().max(1.0), "{key} and {plain}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn blocks_come_in_order_and_all_of_them() {
     let (m, layout) = (5, Layout::Classic);
     let mut rng = Rng::new(3);
