@@ -20,6 +20,10 @@ const PER_HOP: usize = 24;
 const READ_COST: usize = 4;
 /// Without codes in memory: nodes whose codes are read in sequence in the time of a hop.
 const STREAM_PER_HOP: usize = 64;
+/// With so many components their signs tell near rows apart; with half as many, twice as many candidates are kept for it,
+/// but never more than so many times as many.
+const SIGNS_ENOUGH: usize = 128;
+const WIDER: usize = 4;
 /// Bytes copied at a time.
 const COPY: usize = 1 << 20;
 
@@ -30,7 +34,7 @@ impl DiskIndex {
     /// As [`Index::search`]; also when the file cannot be read, or is not what was written.
     pub fn search_at(&self, query: Vector<'_>, search: &Search<'_>, out: &mut TopK) -> Result<Stats, SearchError> {
         self.check_query(query, search, out)?;
-        let width = settings::width(search.params, search.k)?;
+        let width = self.widened(settings::width(search.params, search.k)?);
         if search.cancel.is_cancelled() {
             return Err(SearchError::Cancelled);
         }
@@ -66,6 +70,11 @@ impl DiskIndex {
         }
         self.give_work(work);
         result.map(|()| stats)
+    }
+
+    /// Candidates to keep where so many are asked for: the fewer the components, the less their signs say.
+    fn widened(&self, width: usize) -> usize {
+        width.saturating_mul((SIGNS_ENOUGH / self.header.dim).clamp(1, WIDER))
     }
 
     fn check_query(&self, query: Vector<'_>, search: &Search<'_>, out: &TopK) -> Result<(), SearchError> {

@@ -152,3 +152,29 @@ fn the_inner_product_finds_long_rows() {
     }
     assert!(hits >= 490, "{hits} of 500");
 }
+
+#[test]
+fn a_recall_that_is_asked_for_is_found() {
+    let fixture = Fixture::clustered(ElementType::F32, Metric::L2, 17_000, 24, 3);
+    let spec = Spec::new(&HNSW, fixture.element, fixture.dim, fixture.metric, Vec::new()).unwrap();
+    let cx = BuildCx { pool: None, seed: 1, cancel: &Cancel::new(), progress: &no_progress, device: None };
+    let index = HNSW.build(&spec, fixture.rows(), None, &cx).unwrap();
+    let mut scratch = Scratch::new();
+    let mut ask = |recall: &str, k: usize| {
+        let given = [("recall".to_owned(), recall.to_owned())];
+        let params = crate::parse(params::HNSW, Stage::Search, &given).unwrap();
+        let search = Search { k, params: &params, filter: None, range: KeyRange::ALL, cancel: &Cancel::new() };
+        let (mut mean, mut work) = (0.0, Stats::default());
+        for query in 0..fixture.query_count() {
+            let mut out = TopK::new(k);
+            let stats = index.search(fixture.rows(), fixture.query(query), &search, &mut scratch, &mut out).unwrap();
+            work.add(stats);
+            mean += fixture.judge(query, k, &out.into_sorted(), |_| true) / fixture.query_count() as f64;
+        }
+        (mean, work.distances)
+    };
+    let ((some, little), (most, more)) = (ask("0.8", 10), ask("0.99", 10));
+    assert!(some > 0.75 && most > 0.98, "{some} {most}");
+    assert!(little <= more && more < 17_000 * fixture.query_count() as u64 / 4, "{little} {more}");
+    assert!(ask("0.95", 100).0 > 0.93);
+}
