@@ -43,6 +43,7 @@ mod factory;
 pub mod flat;
 pub mod gpu;
 mod graph;
+mod growing;
 mod hnsw;
 mod index;
 mod ivf;
@@ -66,6 +67,7 @@ pub use factory::{BuildCx, INDEXES, IndexFactory, OpenCx, Spec, find, no_progres
 pub use flat::Flat;
 pub use gpu::GpuBruteForce;
 pub use hnsw::{HNSW, HNSW_PQ, HNSW_PRQ, HNSW_SQ, HnswType};
+pub use growing::{GrowingIndex, GrowingLimits};
 pub use index::{Index, Search, Stats};
 pub use param::{Param, ParamKind, ParamSet, Stage, Value, parse};
 pub use scratch::Scratch;
