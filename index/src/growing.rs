@@ -342,7 +342,8 @@ impl GrowingIndex {
             return Ok(Stats::default());
         }
         let metric = self.spec.metric();
-        with_element!(Vector, query, query => Run { view: &view, metric, query, search, width }.answer(scratch, out))
+        let has_removed = self.removed.load(Ordering::Acquire) > 0;
+        with_element!(Vector, query, query => Run { view: &view, metric, query, search, width, has_removed }.answer(scratch, out))
     }
 
     fn view(&self) -> Arc<View> {

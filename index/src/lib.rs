@@ -3,7 +3,8 @@
 //!
 //! An index never owns vectors. The caller lends the same contiguous rows at build and at every search, together with
 //! threads, cancellation and progress; saved bytes go to a writer and come back as a [`Blob`]. Every index type is one
-//! [`IndexFactory`] in the ordered list [`INDEXES`]: its parameters, their ranges and its name are data there.
+//! [`IndexFactory`] in the ordered list [`INDEXES`]: its parameters, their ranges and its name are data there. A
+//! [`GrowingIndex`] is another thing: it owns rows that come and go while it is searched.
 //!
 //! ```
 //! use elanus_index::{BuildCx, Cancel, KeyRange, Scratch, Search, Spec, Stage, find, no_progress, parse};

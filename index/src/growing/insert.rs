@@ -23,9 +23,13 @@ use crate::graph::Shape;
 use crate::{BuildCx, BuildError, KeyRange, Scratch, Stats, par};
 
 /// A batch is this part of the graph, within bounds.
-const BATCH_PART: u32 = 16;
+const BATCH_PART: u32 = 32;
 const BATCH_MIN: u32 = 256;
 const BATCH_MAX: u32 = 4096;
+/// Bytes of the vectors of a batch, which are held while it enters, at most where it has more rows than the least.
+const BATCH_BYTES: usize = 64 << 20;
+/// Of more candidates for links than so many times the links that a node may have, only the nearest are looked at.
+const CANDIDATES: usize = 16;
 /// Rows of a batch that are planned by a thread at a time, and compared with all of it together.
 const GROUP: usize = 64;
 
@@ -73,10 +77,11 @@ pub(super) fn degree(cap: usize) -> usize {
 /// The rows that enter next; `None` while there are too few.
 pub(super) fn due(view: &View, flat_rows: usize) -> Option<Range<u32>> {
     let nodes = view.graph.nodes;
-    if view.codec.is_none() || (nodes == 0 && (view.len as usize) < flat_rows) {
+    if nodes == 0 && (view.len as usize) < flat_rows {
         return None;
     }
-    let size = (nodes / BATCH_PART).clamp(BATCH_MIN, BATCH_MAX);
+    let most = (BATCH_BYTES / (4 * view.codec.as_ref()?.dim())).clamp(BATCH_MIN as usize, BATCH_MAX as usize) as u32;
+    let size = (nodes / BATCH_PART).clamp(BATCH_MIN, most);
     let end = nodes.checked_add(size).filter(|end| *end <= view.len)?;
     Some(nodes..end)
 }
@@ -131,8 +136,9 @@ pub(super) fn insert(
     links.grow(range.end as usize);
     batch.link(&links)?;
     let live: Vec<u32> = view.flags.coded(range.end as usize).collect();
-    let entries = Entries::choose(&live, &view.codes, cx.seed);
-    Ok((Grown { nodes: range.end, links, entries }, count))
+    let entries = Entries::choose(&batch.space, &live, cx.seed);
+    let gaps = range.end as usize - live.len();
+    Ok((Grown { nodes: range.end, gaps, links, entries }, count))
 }
 
 fn own_square(view: &View, id: u32, buffer: &mut Vec<f32>) -> f32 {
@@ -217,8 +223,9 @@ impl Batch<'_> {
         let row = self.rows[at];
         let cap = 2 * self.shape.m;
         search(&self.space, &self.packed[at * dim..][..dim], self.shape.ef_construction, self.is_whole, work, self.cx)?;
+        let most = CANDIDATES * cap;
         let found = &work.scratch.found;
-        plan.extend(found.iter().map(|candidate| candidate.node()));
+        plan.extend(found.iter().take(most).map(|candidate| candidate.node()));
         // As many as the walk was asked for, and nearer than the last that it found: where rows come from a place that
         // the graph does not have yet, their links are chosen among each other.
         let upper = match found.last().filter(|_| found.len() >= self.shape.ef_construction) {
@@ -226,7 +233,7 @@ impl Batch<'_> {
             None => f32::INFINITY,
         };
         // One more than wanted: the row itself is among them.
-        let mut near = TopK::new(self.shape.ef_construction.min(mates.len()) + 1);
+        let mut near = TopK::new(self.shape.ef_construction.min(most).min(mates.len()) + 1);
         near.push_block_within(0, mates, None, KeyRange { upper, ..KeyRange::ALL });
         plan.extend(near.into_sorted().iter().map(|mate| self.rows[mate.id as usize]));
         work.pruner.select(&self.space, row, plan, degree(cap));
@@ -266,5 +273,5 @@ pub(super) fn search(
 
 /// The graph of a view.
 pub(super) fn empty(shape: Shape) -> Arc<Grown> {
-    Arc::new(Grown { nodes: 0, links: Links::new(2 * shape.m), entries: Entries::none() })
+    Arc::new(Grown { nodes: 0, gaps: 0, links: Links::new(2 * shape.m), entries: Entries::none() })
 }

@@ -60,7 +60,7 @@ pub(super) fn mend(view: &View, space: &Space<'_>, works: &Works, cx: &BuildCx<'
     for Patch { node, links } in &patches {
         graph.links.write(*node, links);
     }
-    let entries = Entries::choose(&live, &view.codes, cx.seed);
+    let entries = Entries::choose(space, &live, cx.seed);
     Ok(Grown { entries, ..Grown::clone(graph) })
 }
 

@@ -41,6 +41,8 @@ pub(super) struct Run<'a, E: Element> {
     pub(super) search: &'a Search<'a>,
     /// Candidates that a walk keeps.
     pub(super) width: usize,
+    /// Whether a row was ever removed.
+    pub(super) has_removed: bool,
 }
 
 /// The query over codes.
@@ -133,6 +135,9 @@ impl<E: Element> Run<'_, E> {
 
     /// How many of the graph's nodes may be returned.
     fn matching(&self, nodes: u32) -> usize {
+        if self.search.filter.is_none() && !self.has_removed && self.view.graph.gaps == 0 {
+            return nodes as usize;
+        }
         let words =
             (0..(nodes as usize).div_ceil(WORD)).map(|word| self.word(Flag::Coded, word) & used(word, nodes as usize));
         words.map(|word| word.count_ones() as usize).sum()
@@ -194,10 +199,9 @@ impl<E: Element> Run<'_, E> {
         best: &mut TopK,
         stats: &mut Stats,
     ) -> Result<(), SearchError> {
-        let words: Vec<u64> = (0..(self.view.len as usize).div_ceil(WORD))
-            .map(|word| if (word + 1) * WORD <= from as usize { 0 } else { self.word(Flag::Coded, word) })
-            .collect();
-        let bits = BitmapView::new(&words, self.view.len as usize);
+        let (len, first) = (self.view.len as usize, from as usize / WORD);
+        let words: Vec<u64> = (first..len.div_ceil(WORD)).map(|word| self.word(Flag::Coded, word)).collect();
+        let bits = (BitmapView::new(&words, len - (first * WORD).min(len)), first * WORD);
         for piece in self.view.codes.iter() {
             let end = piece.first() + piece.len() as u32;
             for start in (piece.first().max(from)..end).step_by(STEP as usize) {
@@ -240,12 +244,13 @@ impl<E: Element> Run<'_, E> {
     }
 }
 
-/// Offers the rows `range` of a piece that `bits` has, and says how many were compared.
+/// Offers the rows `range` of a piece that `bits` has, the first of which speaks for row `first`, and says how many were
+/// compared.
 fn step(
     coded: &Coded<'_>,
     piece: &CodePiece,
     range: std::ops::Range<u32>,
-    bits: BitmapView<'_>,
+    (bits, first): (BitmapView<'_>, usize),
     scratch: &mut Scratch,
     best: &mut TopK,
 ) -> u64 {
@@ -253,7 +258,7 @@ fn step(
     let mut words = [0; STEP as usize / WORD];
     let count = range.len();
     for (i, word) in words[..count.div_ceil(WORD)].iter_mut().enumerate() {
-        *word = bits.bits_at(range.start as usize + i * WORD);
+        *word = bits.bits_at(range.start as usize - first + i * WORD);
     }
     let words = &mut words[..count.div_ceil(WORD)];
     if let Some(last) = words.last_mut() {

@@ -37,6 +37,8 @@ pub(super) struct View {
 pub(super) struct Grown {
     /// Rows before this one are in the graph, or never will be.
     pub(super) nodes: u32,
+    /// Of those, rows that were removed or without codes when the last batch entered.
+    pub(super) gaps: usize,
     pub(super) links: Links,
     pub(super) entries: Entries,
 }
