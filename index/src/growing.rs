@@ -176,11 +176,10 @@ impl GrowingIndex {
         let codes = if view.codec.is_some() { "SQ8" } else { "vectors" };
         format!(
             "growing HNSW with M {m}, efConstruction {ef_construction} over {} rows of {}, {} of them in the graph, \
-             compared by {codes} in {} pieces",
+             compared by {codes}",
             self.live(),
             view.len,
             view.graph.nodes,
-            view.codes.len().max(view.rows.len()),
         )
     }
 

@@ -16,8 +16,9 @@ use crate::graph::Candidate;
 use crate::graph::levels::mix;
 use crate::tier::Keys;
 
-/// One node in so many, but no fewer or more than these, is in the sample at most; at least half as many are.
-const PART: usize = 16;
+/// One node in so many, but no fewer or more than these, is in the sample at most. The sample is of one node in a power
+/// of two, so that it is of one in sixteen as a rule.
+const PART: usize = 12;
 const MIN: usize = 512;
 const MAX: usize = 4096;
 /// Groups that a query is compared with.
