@@ -222,8 +222,15 @@ impl Batch<'_> {
         let dim = self.space.dim();
         let row = self.rows[at];
         let cap = 2 * self.shape.m;
-        search(&self.space, &self.packed[at * dim..][..dim], self.shape.ef_construction, self.is_whole, work, self.cx)?;
         let most = CANDIDATES * cap;
+        if self.space.metric == Metric::Ip {
+            // By the products themselves too, see `Pruner::select`: with such a square the component more is zero.
+            let plain = Space { square: f32::NEG_INFINITY, ..self.space };
+            let vector = &self.packed[at * dim..][..dim];
+            search(&plain, vector, self.shape.ef_construction, self.is_whole, work, self.cx)?;
+            plan.extend(work.scratch.found.iter().take(most).map(|candidate| candidate.node()));
+        }
+        search(&self.space, &self.packed[at * dim..][..dim], self.shape.ef_construction, self.is_whole, work, self.cx)?;
         let found = &work.scratch.found;
         plan.extend(found.iter().take(most).map(|candidate| candidate.node()));
         // As many as the walk was asked for, and nearer than the last that it found: where rows come from a place that

@@ -17,6 +17,7 @@ const STEP: usize = 4;
 #[derive(Debug)]
 pub(super) struct Pruner {
     kernel: Kernel<f32>,
+    products: Kernel<f32>,
     node: Vec<f32>,
     packed: Vec<f32>,
     keys: Vec<f32>,
@@ -30,13 +31,18 @@ impl Pruner {
     pub(super) fn new() -> Result<Self, BuildError> {
         let kernel = Kernel::new(Metric::L2)?;
         let (node, packed, keys) = Default::default();
-        Ok(Self { kernel, node, packed, keys, order: Vec::new(), places: Vec::new() })
+        let products = Kernel::new(Metric::Ip)?;
+        Ok(Self { kernel, products, node, packed, keys, order: Vec::new(), places: Vec::new() })
     }
 
     /// Leaves in `ids` the neighbours of a node, nearest first, `degree` at most: RobustPrune of the DiskANN paper
     /// (NeurIPS 2019, algorithm 2). At most half of them are equal to the node, so that a crowd of equal rows keeps
     /// links that lead out of it; of equal distances the order is by chance, so that such a crowd is linked
     /// throughout.
+    ///
+    /// For IP half of the links are chosen in this way and the others by the products themselves, as in ip-NSW (Morozov
+    /// and Babenko, "Non-metric Similarity Graphs for Maximum Inner Product Search", NeurIPS 2018): where lengths differ
+    /// much, hardly any row is near to the longest ones, which are the answer to most queries.
     pub(super) fn select(&mut self, space: &Space<'_>, node: u32, ids: &mut Vec<u32>, degree: usize) {
         ids.retain(|id| *id != node);
         ids.sort_unstable();
@@ -58,9 +64,11 @@ impl Pruner {
         self.order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
         ids.clear();
         self.places.clear();
+        let by_products = space.metric == Metric::Ip;
+        let most = if by_products { degree.div_ceil(2) } else { degree };
         let mut twins = 0;
         for (key, _, id, place) in &self.order {
-            if ids.len() == degree {
+            if ids.len() == most {
                 break;
             }
             let is_twin = *key <= 0.0;
@@ -78,6 +86,45 @@ impl Pruner {
                 twins += usize::from(is_twin);
                 ids.push(*id);
                 self.places.push(*place);
+            }
+        }
+        if by_products {
+            self.select_by_products(space.dim(), ids, degree);
+        }
+    }
+
+    /// Adds neighbours of the greatest products to those chosen, each unless one before it has a greater one with it
+    /// than the node has: algorithm 4 of the HNSW paper.
+    fn select_by_products(&mut self, dim: usize, ids: &mut Vec<u32>, degree: usize) {
+        // Without the component that is no part of the rows.
+        for vector in self.packed.chunks_exact_mut(dim).chain([self.node.as_mut_slice()]) {
+            vector[dim - 1] = 0.0;
+        }
+        let Ok(rows) = Rows::new(&self.packed, dim) else { return };
+        self.keys.clear();
+        self.keys.resize(rows.len(), 0.0);
+        self.products.rows(&self.node, rows, &mut self.keys);
+        for entry in &mut self.order {
+            entry.0 = self.keys[entry.3 as usize];
+        }
+        self.order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+        self.places.clear();
+        for (key, _, id, place) in &self.order {
+            if ids.len() == degree {
+                break;
+            }
+            let vector = rows.row(*place as usize);
+            let is_refused = self.places.chunks(STEP).any(|kept| {
+                let mut keys = [0.0; STEP];
+                let keys = &mut keys[..kept.len()];
+                self.products.gather(vector, rows, kept, keys);
+                keys.iter().any(|between| between < key)
+            });
+            if !is_refused {
+                self.places.push(*place);
+                if !ids.contains(id) {
+                    ids.push(*id);
+                }
             }
         }
     }

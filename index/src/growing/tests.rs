@@ -8,6 +8,8 @@ use crate::{Cancel, KeyRange, Stage, no_progress};
 
 const DIM: usize = 24;
 const SEED: u64 = 7;
+/// Rows of a stream, enough for the sample of entries to be searched in groups.
+const ROWS: usize = 12_000;
 
 fn spec_of(metric: Metric, dim: usize, m: usize, ef_construction: usize) -> Spec {
     let given = vec![("M".to_owned(), m.to_string()), ("efConstruction".to_owned(), ef_construction.to_string())];
@@ -122,6 +124,7 @@ impl Stream {
     fn recalls(&self, metric: Metric, sets: &[Vec<f32>]) -> Vec<(f64, f64)> {
         let values: Vec<f32> =
             self.live.iter().flat_map(|id| &self.rows[*id as usize * DIM..][..DIM]).copied().collect();
+        assert!(self.index.view().graph.entries.ids().len() > 512, "too few to be searched in groups");
         let spec = spec_of(metric, DIM, 16, 100);
         let cx = BuildCx { pool: None, seed: SEED, cancel: &Cancel::new(), progress: &no_progress, device: None };
         let fresh = Hnsw.build(&spec, any(&values), None, &cx).unwrap();
@@ -151,9 +154,9 @@ impl Stream {
 #[test]
 fn recall_holds_while_half_of_the_rows_change() {
     let mut source = Source::new(1, 50, 0.0);
-    let mut stream = Stream::new(Metric::L2, source.rows(20_000));
+    let mut stream = Stream::new(Metric::L2, source.rows(ROWS));
     for _ in 0..10 {
-        stream.round(&source.rows(1000), false);
+        stream.round(&source.rows(ROWS / 20), false);
     }
     let recalls = stream.recalls(Metric::L2, &[source.rows(200)]);
     assert!(recalls.iter().all(|(mine, fresh)| *mine >= fresh - 0.01), "{recalls:?}");
@@ -162,10 +165,10 @@ fn recall_holds_while_half_of_the_rows_change() {
 #[test]
 fn recall_holds_while_the_rows_drift() {
     let mut source = Source::new(1, 50, 0.0);
-    let mut stream = Stream::new(Metric::L2, source.rows(20_000));
+    let mut stream = Stream::new(Metric::L2, source.rows(ROWS));
     let mut other = Source::new(2, 20, 2.0);
     for _ in 0..10 {
-        stream.round(&other.rows(1000), true);
+        stream.round(&other.rows(ROWS / 20), true);
     }
     let recalls = stream.recalls(Metric::L2, &[source.rows(200), other.rows(200)]);
     assert!(recalls.iter().all(|(mine, fresh)| *mine >= fresh - 0.01), "{recalls:?}");
@@ -452,4 +455,26 @@ fn searches_run_while_rows_come_and_go() {
     });
     grow_on(&index, 1);
     assert!(index.pending() < 300 && index.live() == 6000 - 750, "{index:?}");
+}
+
+#[test]
+fn the_inner_product_finds_long_rows() {
+    // Lengths over three orders of magnitude, the longest of which come late.
+    let mut rng = Rng::new(12);
+    let mut rows = Vec::new();
+    for id in 0..4000 {
+        let length = (rng.normal() + id as f32 / 2000.0).exp();
+        rows.extend((0..DIM).map(|_| length * rng.normal()));
+    }
+    let index = plain(Metric::Ip, 1000);
+    for part in rows.chunks(500 * DIM) {
+        index.append(any(part)).unwrap();
+        grow_on(&index, 1);
+    }
+    let mut found = 0;
+    for _ in 0..50 {
+        let query: Vec<f32> = (0..DIM).map(|_| rng.normal()).collect();
+        found += hits(&find(&index, &query, TEN), &truth(Metric::Ip, &rows, &query, TEN, |_| true));
+    }
+    assert!(found >= 480, "{found} of 500");
 }
