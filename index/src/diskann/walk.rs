@@ -8,7 +8,7 @@
 //! and others, arXiv 2508.15290, adjacency is what memory holds first).
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 
 use elanus_kernels::codes::rabitq::Records;
 use elanus_kernels::scan::Keep;
@@ -27,6 +27,8 @@ use crate::{KeyRange, Search, SearchError, Stats};
 const OF_CODES: u64 = 1 << 31;
 /// Reads in flight when a walk begins.
 const FIRST_BEAM: usize = 4;
+/// Estimates that a search remembers, at most.
+const KNOWN: usize = 1 << 16;
 /// Hops between looks at the cancel flag.
 const LOOK: u64 = 32;
 
@@ -48,6 +50,9 @@ pub(super) struct Work {
     /// Units of codes to be read, and the nodes whose codes are wanted from each.
     units: Vec<u64>,
     apart: Vec<(u64, u32)>,
+    /// Estimates of nodes whose codes came along with others', and the nodes among those met whose estimate is there.
+    known: HashMap<u32, (f32, f32)>,
+    recalled: Vec<u32>,
 }
 
 fn test_and_set(bits: &mut [u64], node: u32) -> bool {
@@ -110,6 +115,7 @@ impl Seeker<'_> {
         self.work.nearest.clear();
         self.work.units.clear();
         self.work.apart.clear();
+        self.work.known.clear();
     }
 
     /// Walks until nothing nearer waits. Vectors that were read on the way are compared; the rest of the candidates
@@ -240,10 +246,11 @@ impl Seeker<'_> {
         let index = self.index;
         let inlined = index.header.inlined;
         let resident = index.signs();
-        let Work { met, links, ids, places, later, units, apart, .. } = &mut self.work;
+        let Work { met, links, ids, places, later, units, apart, known, recalled, .. } = &mut self.work;
         ids.clear();
         places.clear();
         later.clear();
+        recalled.clear();
         let codes = index.layout.section(Part::Signs);
         for (place, node) in (0..).zip(&*links).filter(|(_, node)| test_and_set(met, **node)) {
             if inline.is_some() && (place as usize) < inlined {
@@ -251,6 +258,8 @@ impl Seeker<'_> {
                 places.push(place);
             } else if (*node as usize) < resident.len() {
                 later.push(*node);
+            } else if known.contains_key(node) {
+                recalled.push(*node);
             } else {
                 let unit = codes.unit_of(*node as usize);
                 if !apart.iter().any(|(other, _)| *other == unit) {
@@ -270,6 +279,12 @@ impl Seeker<'_> {
             std::mem::swap(&mut self.work.ids, &mut self.work.later);
             self.offer();
         }
+        if !self.work.recalled.is_empty() {
+            std::mem::swap(&mut self.work.ids, &mut self.work.recalled);
+            let estimates = self.work.ids.iter().map(|node| self.work.known.get(node).copied().unwrap_or_default());
+            (self.bound.keys, self.bound.errors) = estimates.unzip();
+            self.offer();
+        }
     }
 
     /// Codes that were read apart.
@@ -279,14 +294,26 @@ impl Seeker<'_> {
         let unit = arrival.tag & !OF_CODES;
         let bytes = arrival.bytes.map_err(|error| ReadError::device(section.unit_offset(unit), &error))?;
         check_unit(section, unit, bytes)?;
-        let Work { ids, places, apart, .. } = &mut self.work;
-        ids.clear();
-        ids.extend(apart.iter().filter(|(other, _)| *other == unit).map(|(_, node)| *node));
-        apart.retain(|(other, _)| *other != unit);
-        places.clear();
-        places.extend(ids.iter().map(|node| (*node as usize % section.packing.per_unit) as u32));
+        let nodes = section.items_of(unit);
+        let places: Vec<u32> = (0..nodes.len() as u32).collect();
         let records: Records<'_> = index.coder.codec().records(bytes, section.packing.item);
-        self.bound.signs(records, &self.work.places);
+        self.bound.signs(records, &places);
+        // All nodes of the unit are estimated, for a neighbour's codes are often asked for next.
+        let Work { ids, apart, known, .. } = &mut self.work;
+        let Bound { keys, errors, .. } = &mut self.bound;
+        ids.clear();
+        for (at, node) in nodes.enumerate() {
+            let node = node as u32;
+            if apart.contains(&(unit, node)) {
+                (keys[ids.len()], errors[ids.len()]) = (keys[at], errors[at]);
+                ids.push(node);
+            } else if known.len() < KNOWN {
+                known.insert(node, (keys[at], errors[at]));
+            }
+        }
+        keys.truncate(ids.len());
+        errors.truncate(ids.len());
+        apart.retain(|(other, _)| *other != unit);
         self.offer();
         Ok(())
     }
