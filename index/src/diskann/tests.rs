@@ -94,7 +94,7 @@ fn reads_in_any_order_find_what_one_at_a_time_finds() {
 
 #[test]
 fn memory_is_taken_within_its_budget_and_saves_reads() {
-    let fixture = Fixture::clustered(ElementType::F32, Metric::Ip, 1500, 100, 2);
+    let fixture = Fixture::clustered(ElementType::F32, Metric::Ip, 800, 600, 2);
     let spec = spec_of(
         Kind::Diskann,
         &fixture,
@@ -104,7 +104,7 @@ fn memory_is_taken_within_its_budget_and_saves_reads() {
     let need = least(Kind::Diskann, &bytes, &spec);
     assert!(opened(Kind::Diskann, &bytes, &spec, need - 1).is_err());
     let mut reads = Vec::new();
-    for budget in [need, need + 1500 * 16 * 2, need + 1500 * 16 * 4, u64::MAX] {
+    for budget in [need, need + 800 * 16 * 2, need + 800 * 16 * 4, u64::MAX] {
         let reader = Arc::new(Shuffled::new(bytes.clone(), 1));
         let index = DiskIndex::open(Kind::Diskann, reader.clone(), &spec, budget).expect("enough memory");
         assert!(index.resident_bytes() <= budget);
