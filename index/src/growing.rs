@@ -42,8 +42,8 @@ use self::search::Run;
 use self::space::Space;
 use self::view::View;
 use crate::graph::{MAX_NODE, Shape};
-use crate::hnsw::{is_number, width};
-use crate::{BuildCx, BuildError, Hnsw, IndexFactory, Scratch, Search, SearchError, Spec, Stats, check};
+use crate::hnsw::{HNSW, Width, is_number, width};
+use crate::{BuildCx, BuildError, IndexFactory, Scratch, Search, SearchError, Spec, Stats, check};
 
 /// One in so many nodes of the graph is removed before what it leaves behind is mended.
 const MEND_PART: usize = 8;
@@ -99,8 +99,8 @@ impl GrowingIndex {
     /// When the spec is of another index type, its vectors are not of numbers, more rows are to be allowed than there are
     /// ids, or no kernel can be had.
     pub fn new(spec: &Spec, limits: GrowingLimits) -> Result<Self, BuildError> {
-        if spec.factory().name() != Hnsw.name() {
-            return Err(BuildError::Factory { want: Hnsw.name(), got: spec.factory().name() });
+        if spec.factory().name() != HNSW.name() {
+            return Err(BuildError::Factory { want: HNSW.name(), got: spec.factory().name() });
         }
         if !is_number(spec.element(), spec.metric()) {
             return Err(BuildError::Element { want: elanus_kernels::ElementType::F32, got: spec.element() });
@@ -333,7 +333,11 @@ impl GrowingIndex {
             return Err(SearchError::Holder { want: search.k, got: out.k() });
         }
         check::finite(query)?;
-        let width = width(search.params, search.k)?;
+        let width = match width(search.params, search.k)? {
+            Width::Of(width) => width,
+            // Nothing was measured for a recall to be read from, so all are compared.
+            Width::For(_) => len.max(1),
+        };
         if search.cancel.is_cancelled() {
             return Err(SearchError::Cancelled);
         }

@@ -13,7 +13,7 @@ const ROWS: usize = 12_000;
 
 fn spec_of(metric: Metric, dim: usize, m: usize, ef_construction: usize) -> Spec {
     let given = vec![("M".to_owned(), m.to_string()), ("efConstruction".to_owned(), ef_construction.to_string())];
-    Spec::new(&Hnsw, ElementType::F32, dim, metric, given).unwrap()
+    Spec::new(&HNSW, ElementType::F32, dim, metric, given).unwrap()
 }
 
 /// Rows about centres, of which row `i` takes number `i % centres`.
@@ -63,7 +63,7 @@ struct Ask<'a> {
 const TEN: Ask<'static> = Ask { k: 10, ef: 64, filter: None, range: KeyRange::ALL };
 
 fn find(index: &GrowingIndex, query: &[f32], ask: Ask<'_>) -> Vec<Neighbor> {
-    let params = crate::parse(Hnsw.params(), Stage::Search, &[("ef".to_owned(), ask.ef.to_string())]).unwrap();
+    let params = crate::parse(HNSW.params(), Stage::Search, &[("ef".to_owned(), ask.ef.to_string())]).unwrap();
     let Ask { k, filter, range, .. } = ask;
     let search = Search { k, params: &params, filter, range, cancel: &Cancel::new() };
     let mut out = TopK::new(k);
@@ -127,8 +127,8 @@ impl Stream {
         assert!(self.index.view().graph.entries.ids().len() > 512, "too few to be searched in groups");
         let spec = spec_of(metric, DIM, 16, 100);
         let cx = BuildCx { pool: None, seed: SEED, cancel: &Cancel::new(), progress: &no_progress, device: None };
-        let fresh = Hnsw.build(&spec, any(&values), None, &cx).unwrap();
-        let params = crate::parse(Hnsw.params(), Stage::Search, &[("ef".to_owned(), "64".to_owned())]).unwrap();
+        let fresh = HNSW.build(&spec, any(&values), None, &cx).unwrap();
+        let params = crate::parse(HNSW.params(), Stage::Search, &[("ef".to_owned(), "64".to_owned())]).unwrap();
         let search = Search { k: 10, params: &params, filter: None, range: KeyRange::ALL, cancel: &Cancel::new() };
         let of = |queries: &Vec<f32>| {
             let (mut mine, mut theirs) = (0, 0);
@@ -341,12 +341,12 @@ fn what_does_not_fit_is_refused() {
     let flat = Spec::new(&crate::Flat, ElementType::F32, DIM, Metric::L2, Vec::new()).unwrap();
     let refused = GrowingIndex::new(&flat, limits).unwrap_err();
     assert_eq!(refused, BuildError::Factory { want: "HNSW", got: "FLAT" });
-    let bits = Spec::new(&Hnsw, ElementType::Binary, DIM, Metric::Hamming, Vec::new()).unwrap();
+    let bits = Spec::new(&HNSW, ElementType::Binary, DIM, Metric::Hamming, Vec::new()).unwrap();
     assert!(matches!(GrowingIndex::new(&bits, limits).unwrap_err(), BuildError::Element { .. }));
     let limits = GrowingLimits { max_rows: 1 << 31, ..limits };
     assert!(matches!(GrowingIndex::new(&spec, limits).unwrap_err(), BuildError::TooManyRows { .. }));
 
-    let params = crate::parse(Hnsw.params(), Stage::Search, &[("ef".to_owned(), "5".to_owned())]).unwrap();
+    let params = crate::parse(HNSW.params(), Stage::Search, &[("ef".to_owned(), "5".to_owned())]).unwrap();
     let (long, cancel) = (Bitmap::full(11), Cancel::new());
     let search = Search { k: 5, params: &params, filter: None, range: KeyRange::ALL, cancel: &cancel };
     let ask = |query: &[f32], search: &Search<'_>, k| {
@@ -396,14 +396,14 @@ fn a_cancelled_growth_goes_on_later() {
 fn rows_of_every_type_are_kept() {
     for element in [ElementType::F16, ElementType::Bf16, ElementType::I8] {
         let fixture = crate::testing::Fixture::clustered(element, Metric::L2, 2500, 20, 3);
-        let spec = Spec::new(&Hnsw, element, 20, Metric::L2, vec![("M".to_owned(), "8".to_owned())]).unwrap();
+        let spec = Spec::new(&HNSW, element, 20, Metric::L2, vec![("M".to_owned(), "8".to_owned())]).unwrap();
         let limits = GrowingLimits { flat_rows: 1500, ..GrowingLimits::default() };
         let index = GrowingIndex::new(&spec, limits).unwrap();
         for at in (0..2500).step_by(250) {
             assert_eq!(index.append(fixture.rows().slice(at..at + 250)).unwrap(), at as u32);
         }
         grow_on(&index, 1);
-        let params = crate::parse(Hnsw.params(), Stage::Search, &[]).unwrap();
+        let params = crate::parse(HNSW.params(), Stage::Search, &[]).unwrap();
         let search = Search { k: 10, params: &params, filter: None, range: KeyRange::ALL, cancel: &Cancel::new() };
         let mut recall = 0.0;
         for query in 0..fixture.query_count() {
