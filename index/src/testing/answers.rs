@@ -77,6 +77,9 @@ pub(super) fn answers_under_a_distant_filter(factory: &'static dyn IndexFactory)
     }
 }
 
+/// Whether a filter made for a query passes a row.
+type Passes<'a> = &'a dyn Fn(usize, usize) -> bool;
+
 /// The same among so many rows that a graph is walked under filters, by chance and by what the rows are: those of the
 /// query's own cluster first, and those last.
 pub(super) fn answers_under_filters_among_many(factory: &'static dyn IndexFactory) {
@@ -87,8 +90,7 @@ pub(super) fn answers_under_filters_among_many(factory: &'static dyn IndexFactor
         let near = |query: usize, row: usize| (row + 20 - query % 20) % 20 * 50 < permille.max(50);
         // The query's own cluster is the last of the twenty.
         let far = |query: usize, row: usize| (row + 19 - query % 20) % 20 * 50 < permille.max(50);
-        let kinds: [(&str, &dyn Fn(usize, usize) -> bool); 3] =
-            [("by chance", &by_chance), ("near", &near), ("of other clusters", &far)];
+        let kinds: [(&str, Passes<'_>); 3] = [("by chance", &by_chance), ("near", &near), ("of other clusters", &far)];
         for (kind, passes) in kinds {
             let (mut recall, queries) = (0.0, fixture.query_count());
             for query in 0..queries {

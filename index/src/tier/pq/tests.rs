@@ -120,9 +120,10 @@ fn keys_are_those_of_decoded_rows() {
                 source.write(id, &mut own);
                 let product: f64 = query.iter().zip(&row).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
                 let lengths = [&own, &row].map(|values| square(values.iter().copied()).sqrt());
-                let want = match metric {
-                    Metric::L2 => square(query.iter().zip(&row).map(|(a, b)| a - b)),
-                    _ => -product * lengths[0] / lengths[1],
+                let want = if metric == Metric::L2 {
+                    square(query.iter().zip(&row).map(|(a, b)| a - b))
+                } else {
+                    -product * lengths[0] / lengths[1]
                 };
                 let size = square(query.iter().copied()).sqrt() * lengths[0].max(1.0) + 1.0;
                 assert!((f64::from(key) - want).abs() < 4e-5 * size, "{kind} {metric} row {id}: {key} for {want}");
@@ -189,12 +190,9 @@ fn equal_rows_and_zeros_have_keys() {
         let values = vec![value; 300 * 12];
         let tier = built(kind, metric, any(&values, 12));
         let keys = keys_of(&tier, metric, &[1.0; 12]);
-        let dot = 12.0 * value;
-        let want = match metric {
-            Metric::L2 => 12.0 * (value - 1.0) * (value - 1.0),
-            Metric::Ip => -dot,
-            _ => -dot.min(1.0),
-        };
+        let unit = if metric == Metric::Ip { f32::INFINITY } else { 1.0 };
+        let want =
+            if metric == Metric::L2 { 12.0 * (value - 1.0) * (value - 1.0) } else { -f32::min(12.0 * value, unit) };
         assert!(keys.iter().all(|key| (key - want).abs() < 1e-3), "{kind} {metric} {value}: {} for {want}", keys[0]);
     }
 }
