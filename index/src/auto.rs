@@ -17,10 +17,13 @@ use crate::{
 
 /// With fewer rows the exact scan is chosen: it is as fast as a walk there.
 const GRAPH_ROWS: usize = 1000;
-/// From so many rows on, of so few components, lists are chosen: such rows have many neighbours that are about as near,
-/// of which a walk must meet most, while a scan reads them in a few bytes each.
+/// From so many rows on lists are chosen where a scan of codes beats a walk at a recall of 0.99: for rows of few
+/// components, which have many neighbours about as near as the nearest, of which a walk must meet most; and for rows of
+/// more components as long as they are not many, since a scan grows with their number and a walk hardly does.
 const LIST_ROWS: usize = 20_000;
 const LIST_DIM: usize = 144;
+const LIST_DIM_OF_FEW: usize = 400;
+const LIST_ROWS_OF_FEW: usize = 200_000;
 /// The graph that is chosen otherwise.
 const RECIPE: Recipe = Recipe { shape: Shape { m: 18, ef_construction: 240 }, ground: Ground::Fitting, refine: None };
 
@@ -55,7 +58,7 @@ impl IndexFactory for AutoIndex {
         spec.check_build(self.name(), rows, present, MAX_NODE as usize)?;
         let inner = if rows.len() < GRAPH_ROWS {
             Inner::Flat(FlatIndex::build(spec, rows, present, cx)?)
-        } else if rows.len() >= LIST_ROWS && spec.dim() <= LIST_DIM && ivf::supports(spec.element(), spec.metric()) {
+        } else if takes_lists(spec, rows.len()) {
             let mut lists = IvfIndex::build(spec, ListShape::default(), rows, present, cx)?;
             let usable = hnsw::usable(spec.metric(), rows, present)?;
             lists.measure(rows, &usable, &BuildCx { progress: &no_progress, ..*cx })?;
@@ -78,6 +81,12 @@ impl IndexFactory for AutoIndex {
         };
         Ok(Box::new(Chosen { inner }))
     }
+}
+
+/// Whether lists are chosen for so many rows.
+fn takes_lists(spec: &Spec, rows: usize) -> bool {
+    let most = if rows <= LIST_ROWS_OF_FEW { LIST_DIM_OF_FEW } else { LIST_DIM };
+    rows >= LIST_ROWS && spec.dim() <= most && ivf::supports(spec.element(), spec.metric())
 }
 
 /// The index that was chosen; its spec is AUTOINDEX's own.

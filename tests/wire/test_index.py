@@ -108,6 +108,37 @@ def test_rows_that_come_later_are_indexed_too(client, raw, collection):
     assert data.ids_of(hits) == [[1000 + n] for n in range(20)]
 
 
+GRAPHS = {
+    "HNSW": ({"M": 8, "efConstruction": 60}, {"ef": 50}),
+    "HNSW for a recall": ({"M": 8}, {"recall": 0.95}),
+    "HNSW_SQ": ({"sq_type": "SQ6", "refine": True, "refine_type": "FP16"}, {"ef": 50, "refine_k": 2}),
+    "HNSW_PQ": ({"m": 4, "nbits": 6}, {"ef": 50, "refine_k": 4}),
+    "HNSW_PRQ": ({"m": 2, "nrq": 2, "nbits": 6}, {"ef": 50, "refine_k": 4}),
+    "DISKANN": ({}, {"search_list": 50}),
+    "AISAQ": ({"max_degree": 24, "inline_pq": 12}, {"search_list": 50, "vectors_beamwidth": 4}),
+    "AUTOINDEX": ({}, {"recall": 0.95}),
+}
+
+
+@pytest.mark.parametrize("case", GRAPHS)
+def test_every_kind_of_graph_finds_rows_by_themselves(client, raw, fresh, case):
+    build, search = GRAPHS[case]
+    kind, name, rows = case.split()[0], fresh("graph"), 1500
+    client.create_collection(name, schema=data.plain_schema(DIM))
+    vectors = data.clustered("graph", rows, DIM, 12)
+    client.insert(name, [{"id": n, "n": n, "v": vectors[n].tolist()} for n in range(rows)])
+    client.flush(name)
+    raw.create_index(name, "v", index_type=kind, metric_type="L2", **build)
+    told = client.describe_index(name, "v")
+    assert (told["index_type"], told["state"], told["indexed_rows"]) == (kind, "Finished", rows)
+    client.load_collection(name)
+    hits = client.search(name, vectors[:40].tolist(), limit=5, search_params={"params": search})
+    assert sum(found[0]["id"] == n and found[0]["distance"] == 0.0 for n, found in enumerate(hits)) >= 39
+    assert all(len(found) == 5 for found in hits)
+    hits = client.search(name, vectors[:40].tolist(), limit=5, filter="n >= 700", search_params={"params": search})
+    assert all(len(found) == 5 and min(one["id"] for one in found) >= 700 for found in hits)
+
+
 def test_drop_needs_release(client, raw, collection):
     raw.create_index(collection, "v", index_type="FLAT", metric_type="L2")
     client.load_collection(collection)
@@ -209,6 +240,8 @@ REFUSED = {
     "M no number": ({"index_type": "HNSW", "metric_type": "L2", "M": "many"}, 1100, "many"),
     "efConstruction 0": ({"index_type": "HNSW", "metric_type": "L2", "efConstruction": 0}, 1100, "efConstruction"),
     "twice": ({"index_type": "HNSW", "metric_type": "L2", "M": 8, "params": {"M": 9}}, 1100, "M"),
+    "parts that do not divide": ({"index_type": "HNSW_PQ", "metric_type": "L2", "m": 3}, 1100, "m"),
+    "refined by less": ({"index_type": "HNSW_SQ", "metric_type": "L2", "refine_type": "SQ6"}, 1100, "refine_type"),
     "params no object": ({"index_type": "HNSW", "metric_type": "L2", "params": [1, 2]}, 1100, "params"),
     "params no json": ({"index_type": "HNSW", "metric_type": "L2", "params": "{"}, 1100, "params"),
 }

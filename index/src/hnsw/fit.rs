@@ -32,6 +32,9 @@ const FOUR_BITS_FROM: usize = 160;
 /// One more candidate is put in order again for so many that the user asks the walk to keep.
 const MORE: usize = 4;
 
+/// So many count as few.
+const FEW: usize = 4 * NEAREST;
+
 /// How far a search on codes looks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Fit {
@@ -49,14 +52,21 @@ impl Fit {
 
     /// How many candidates a walk keeps.
     pub(super) fn width(self, ef: usize) -> usize {
-        (ef as f64 * f64::from(self.widen)).ceil() as usize
+        scaled(ef, self.widen)
     }
 
     /// How many candidates are put in order again for `k` rows. A wider walk is asked for by those who want to find more,
     /// of which the last stand far back.
     pub(super) fn refined(self, k: usize, ef: usize) -> usize {
-        (k as f64 * f64::from(self.refine)).ceil() as usize + ef / MORE
+        scaled(k, self.refine) + ef.saturating_sub(k) / MORE
     }
+}
+
+/// `factor` times `count`, or less where many are wanted: the number of places by which codes put a row wrong grows more
+/// slowly than the place that it has.
+fn scaled(count: usize, factor: f32) -> usize {
+    let more = f64::from(factor - 1.0) * (FEW as f64 / count.max(1) as f64).sqrt().min(1.0);
+    (count as f64 * (1.0 + more)).ceil() as usize
 }
 
 /// Makes the codes that the index is walked on, or none where the rows themselves are.

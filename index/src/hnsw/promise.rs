@@ -32,17 +32,11 @@ pub(super) fn measure(
     let shape = (&rows[..], source.len(), source.dim());
     let truth = Truth::of(shape, source.code_metric(), source.usable.view(), write, cx.cancel)?;
     let Some(truth) = truth else { return Err(BuildError::Cancelled) };
-    let mut scratch = Scratch::new();
-    let mut is_refused = false;
-    let search = |sample: usize, ef: usize, count: usize, found: &mut Vec<u32>| {
-        let done = without_itself(index, graph, source, (rows[sample], ef, count), &mut scratch, found);
-        is_refused |= done.is_err();
+    // A search that is refused finds nothing, and promises nothing.
+    let search = |sample: usize, ef: usize, count: usize, scratch: &mut Scratch, found: &mut Vec<u32>| {
+        drop(without_itself(index, graph, source, (rows[sample], ef, count), scratch, found));
     };
-    match Calibration::measure(&truth, search, cx.cancel) {
-        None => Err(BuildError::Cancelled),
-        Some(_) if is_refused => Ok(None),
-        measured => Ok(measured),
-    }
+    Calibration::measure(&truth, search, cx).map(Some).ok_or(BuildError::Cancelled)
 }
 
 /// What a search finds for a row of the index as if the row were not in it.

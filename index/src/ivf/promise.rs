@@ -44,19 +44,19 @@ impl IvfIndex {
         let write = |row: usize, to: &mut [f32]| source.write(row, to);
         let truth = Truth::of(shape, source.code_metric(), usable.view(), write, cx.cancel)?;
         let Some(truth) = truth else { return Err(BuildError::Cancelled) };
-        let (params, mut scratch) = (ParamSet::empty(), Scratch::new());
-        let search = |sample: usize, width: usize, count: usize, found: &mut Vec<u32>| {
+        let params = ParamSet::empty();
+        let search = |sample: usize, width: usize, count: usize, scratch: &mut Scratch, found: &mut Vec<u32>| {
             // One more, since each row finds itself.
             let (own, k) = (sampled[sample], count + 1);
             let asked = Search { k, params: &params, filter: None, range: KeyRange::ALL, cancel: cx.cancel };
             let (effort, mut out) = (Effort::like(width, self.list_count(), k), TopK::new(k));
             let query = rows.row(own as usize);
             // A search that fails finds nothing, and promises nothing.
-            if self.search_by(effort, rows, query, &asked, &mut scratch, &mut out).is_ok() {
+            if self.search_by(effort, rows, query, &asked, scratch, &mut out).is_ok() {
                 found.extend(out.into_sorted().iter().map(|near| near.id).filter(|id| *id != own));
             }
         };
-        let measured = Calibration::measure(&truth, search, cx.cancel);
+        let measured = Calibration::measure(&truth, search, cx);
         self.promise = Some(measured.ok_or(BuildError::Cancelled)?);
         Ok(())
     }

@@ -6,15 +6,18 @@
 
 use elanus_kernels::gemm::{Gemm, Scratch as GemmScratch};
 use elanus_kernels::{BitmapView, KernelError, Metric, Rows, TopK};
+use rayon::prelude::*;
 
 use crate::container::{Container, Part, Tag};
 use crate::graph::levels::mix;
-use crate::{Cancel, OpenError};
+use crate::{BuildCx, Cancel, OpenError, Scratch};
 
 /// The widths that are tried.
 pub(crate) const WIDTHS: [u32; 14] = [10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 448, 640, 1024];
 /// How many neighbours are looked for; what other numbers take is taken from these two.
 pub(crate) const COUNTS: [usize; 2] = [10, 100];
+/// A recall at which no wider search is tried; more cannot be asked for.
+const ALL: f32 = 0.9995;
 /// Rows of a block of the exact comparison.
 const BLOCK: usize = 4096;
 
@@ -113,33 +116,22 @@ impl Calibration {
         }
     }
 
-    /// Searches each sample at every width; `search` leaves in the list the rows found for a sample at a width, those
-    /// refined and nearest first, at most so many, and not the sample itself. `None` when cancelled.
+    /// Searches each sample at one width after the other, until nearly all is found; `search` leaves in the list the
+    /// rows found for a sample at a width, those refined and nearest first, at most so many, and not the sample itself.
+    /// `None` when cancelled.
     pub(crate) fn measure(
         truth: &Truth,
-        mut search: impl FnMut(usize, usize, usize, &mut Vec<u32>),
-        cancel: &Cancel,
+        search: impl Fn(usize, usize, usize, &mut Scratch, &mut Vec<u32>) + Sync,
+        cx: &BuildCx<'_>,
     ) -> Option<Self> {
         let mut recalls = [[0.0; WIDTHS.len()]; COUNTS.len()];
-        let mut found = Vec::new();
         for (recalls, count) in recalls.iter_mut().zip(COUNTS) {
             let mut best = 0.0_f32;
             for (recall, width) in recalls.iter_mut().zip(WIDTHS) {
-                if (width as usize) < count {
-                    continue;
+                if best < ALL && width as usize >= count {
+                    let each = shares(truth, width as usize, count, &search, cx)?;
+                    best = best.max(sure(&each));
                 }
-                let mut each = Vec::with_capacity(truth.nearest.len());
-                for (sample, nearest) in truth.nearest.iter().enumerate().filter(|(_, nearest)| !nearest.is_empty()) {
-                    if cancel.is_cancelled() {
-                        return None;
-                    }
-                    found.clear();
-                    search(sample, width as usize, count, &mut found);
-                    let nearest = &nearest[..count.min(nearest.len())];
-                    let hits = found.iter().take(count).filter(|id| nearest.contains(id)).count();
-                    each.push(hits as f64 / nearest.len() as f64);
-                }
-                best = best.max(sure(&each));
                 *recall = best;
             }
         }
@@ -162,6 +154,36 @@ impl Calibration {
         }
         let (from, to) = (at(0)?, at(1)?.max(at(0)?));
         Some((from + ((to - from) * (count - few)).div_ceil(many - few)).max(count))
+    }
+}
+
+/// The share of its true neighbours that is found for each sample that has any; `None` when cancelled.
+fn shares(
+    truth: &Truth,
+    width: usize,
+    count: usize,
+    search: &(impl Fn(usize, usize, usize, &mut Scratch, &mut Vec<u32>) + Sync),
+    cx: &BuildCx<'_>,
+) -> Option<Vec<f64>> {
+    let one = |(scratch, found): &mut (Scratch, Vec<u32>), sample: usize| -> Option<f64> {
+        let nearest = &truth.nearest[sample];
+        let nearest = &nearest[..count.min(nearest.len())];
+        if cx.cancel.is_cancelled() {
+            return None;
+        }
+        found.clear();
+        search(sample, width, count, scratch, found);
+        let hits = found.iter().take(count).filter(|id| nearest.contains(id)).count();
+        Some(hits as f64 / nearest.len() as f64)
+    };
+    let samples: Vec<usize> = (0..truth.nearest.len()).filter(|sample| !truth.nearest[*sample].is_empty()).collect();
+    match cx.pool {
+        Some(pool) if pool.current_num_threads() > 1 => pool
+            .install(|| samples.into_par_iter().map_init(Default::default, |own, sample| one(own, sample)).collect()),
+        Some(_) | None => {
+            let mut own = Default::default();
+            samples.into_iter().map(|sample| one(&mut own, sample)).collect()
+        }
     }
 }
 

@@ -4,6 +4,11 @@ use elanus_kernels::rng::Rng;
 use elanus_kernels::{Bitmap, Kernel};
 
 use super::*;
+use crate::no_progress;
+
+fn cx(cancel: &Cancel) -> BuildCx<'_> {
+    BuildCx { pool: None, seed: 1, cancel, progress: &no_progress, device: None }
+}
 
 #[test]
 fn the_truth_is_exact_and_leaves_out_the_row_itself() {
@@ -36,10 +41,10 @@ fn the_truth_is_exact_and_leaves_out_the_row_itself() {
 fn a_width_is_the_least_that_keeps_the_promise() {
     let truth = Truth { nearest: vec![(0..100).collect(); 20] };
     // Of each ten wanted one is found for every ten of width.
-    let search = |_: usize, width: usize, count: usize, found: &mut Vec<u32>| {
+    let search = |_: usize, width: usize, count: usize, _: &mut Scratch, found: &mut Vec<u32>| {
         found.extend((0..count as u32).filter(|id| (*id as usize % 10) < width / 10));
     };
-    let calibration = Calibration::measure(&truth, search, &Cancel::new()).unwrap();
+    let calibration = Calibration::measure(&truth, search, &cx(&Cancel::new())).unwrap();
     assert!(calibration.recalls.iter().all(|recalls| recalls.is_sorted()));
     assert_eq!(calibration.width(0.5, 10), Some(56));
     assert_eq!(calibration.width(0.5, 1), Some(56));
@@ -49,7 +54,7 @@ fn a_width_is_the_least_that_keeps_the_promise() {
     assert_eq!(calibration.width(1.1, 10), None);
     let cancelled = Cancel::new();
     cancelled.cancel();
-    assert!(Calibration::measure(&truth, search, &cancelled).is_none());
+    assert!(Calibration::measure(&truth, search, &cx(&cancelled)).is_none());
 }
 
 #[test]
