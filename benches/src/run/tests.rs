@@ -34,7 +34,7 @@ fn results_are_written() {
 fn refusals_reach_the_user() {
     let refusal = |words: &[&str]| run(&arguments(words)).unwrap_err().to_string();
     assert_eq!(refusal(&["--build", "M=1"]), "index parameters refused");
-    assert_eq!(refusal(&["--sweep", "nprobe=1"]), "unknown search parameter \"nprobe\": known are ef");
+    assert_eq!(refusal(&["--sweep", "nprobe=1"]), "unknown search parameter \"nprobe\": known are ef, recall");
     assert_eq!(refusal(&["--sweep", "ef=5"]), "parameter ef is 5, less than k, which is 10");
 }
 
