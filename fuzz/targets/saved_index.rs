@@ -4,9 +4,7 @@ use std::sync::OnceLock;
 
 use elanus_fuzz::Source;
 use elanus_index::testing::{Fixture, build_on};
-use elanus_index::{
-    Blob, Cancel, INDEXES, IndexFactory, KeyRange, OpenCx, Scratch, Search, Spec, Stage, parse,
-};
+use elanus_index::{Blob, Cancel, INDEXES, IndexFactory, KeyRange, OpenCx, Scratch, Search, Spec, Stage, parse};
 use elanus_kernels::{ElementType, Metric, TopK};
 use libfuzzer_sys::fuzz_target;
 
@@ -44,7 +42,8 @@ fuzz_target!(|bytes: &[u8]| {
         // Half of the changes go to the first kilobyte, where the numbers stand by which the rest is read.
         let end = if source.byte() & 1 == 0 { changed.len().min(1024) } else { changed.len() };
         let at = source.below(end.max(1));
-        let new = source.bytes(1 + source.below(8));
+        let count = 1 + source.below(8);
+        let new = source.bytes(count);
         for (to, from) in changed.iter_mut().skip(at).zip(new) {
             *to = from;
         }
