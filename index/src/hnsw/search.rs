@@ -144,10 +144,16 @@ impl Run<'_> {
             (true, true) => self.refined(k),
         });
         if let (Some(refine), true) = (&self.index.refine, self.is_coded()) {
-            let tier = refine.bind(self.values)?;
-            rescore(&*tier, found, ids, keys, stats);
-            found.sort_unstable();
-            found.truncate(k);
+            match refine.bind(self.values) {
+                Ok(tier) => {
+                    rescore(&*tier, found, ids, keys, stats);
+                    found.sort_unstable();
+                    found.truncate(k);
+                }
+                // As in the walk: only the vectors put the candidates of such a query in order.
+                Err(SearchError::Quantizer(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
         let metric = self.index.spec.metric();
         if self.is_coded() || metric == Metric::Cosine {

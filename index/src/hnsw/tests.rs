@@ -178,3 +178,21 @@ fn a_recall_that_is_asked_for_is_found() {
     assert!(little <= more && more < 17_000 * fixture.query_count() as u64 / 4, "{little} {more}");
     assert!(ask("0.95", 100).0 > 0.93);
 }
+
+#[test]
+fn a_query_too_long_for_codes_is_answered_by_the_vectors() {
+    let fixture = Fixture::clustered(ElementType::F32, Metric::L2, 2000, 20, 4);
+    let given = [("sq_type", "SQ4U"), ("refine", "true"), ("refine_type", "SQ8")];
+    let given = given.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let spec = Spec::new(&HNSW_SQ, fixture.element, fixture.dim, fixture.metric, given).unwrap();
+    let cx = BuildCx { pool: None, seed: 1, cancel: &Cancel::new(), progress: &no_progress, device: None };
+    let index = HNSW_SQ.build(&spec, fixture.rows(), None, &cx).unwrap();
+    let params = crate::parse(params::HNSW_SQ, Stage::Search, &[]).unwrap();
+    let search = Search { k: 10, params: &params, filter: None, range: KeyRange::ALL, cancel: &Cancel::new() };
+    for length in [1e10, 1e19, 1e30] {
+        let (query, mut out) = (vec![length; fixture.dim], TopK::new(10));
+        let query = elanus_kernels::Vector::F32(&query);
+        index.search(fixture.rows(), query, &search, &mut Scratch::new(), &mut out).unwrap();
+        assert_eq!(out.into_sorted().len(), 10, "{length}");
+    }
+}
