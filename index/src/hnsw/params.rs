@@ -63,7 +63,8 @@ pub(super) const REFINE_TYPE: Param = Param {
     aliases: &[],
     kind: ParamKind::Choice { choices: &["SQ6", "SQ8", "BF16", "FP16", "FP32"], default: None },
     stage: Stage::Build,
-    doc: "The finer codes; FP32 are the vectors themselves, of which no copy is kept. When not given: FP32. Of no effect without refine.",
+    doc: "The finer codes; FP32 are the vectors themselves, of which no copy is kept. When not given: FP32. Of no \
+          effect without refine.",
 };
 
 pub(super) const REFINE_K: Param = Param {
