@@ -42,6 +42,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("tells its progress", life::tells_its_progress),
     ("survives cut bytes", hostile::survives_cuts),
     ("survives changed bytes", hostile::survives_changes),
+    ("bears flipped bits", hostile::bears_flips),
 ];
 
 /// Runs every check.

@@ -58,6 +58,9 @@ def arguments(words=None):
     parser.add_argument("--cpus", type=numbers, help="processors that workers run on; all that this process may use")
     parser.add_argument("--no-pin", action="store_true", help="do not hold workers to as many processors as threads")
     parser.add_argument("--scratch", help="where libraries write their files; the system's place for them")
+    parser.add_argument(
+        "--keep", metavar="FOLDER", help="keep indexes there and open them in later runs, where a library can do it"
+    )
     parser.add_argument("--no-plots", action="store_true")
     parser.add_argument(
         "--filtered",

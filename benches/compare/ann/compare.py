@@ -153,6 +153,7 @@ class Comparison:
             k = args.k[0]
             index.sweeps = {k: kind.sweep(index.build, k, self.folder.rows) for k in args.k}
             order = {"threads": args.build_threads, "build": index.build, "k": k, "setting": index.sweeps[k][-1]}
+            order.update(peer=index.peer, keep=args.keep)
             facts = index.child.ask("build", args.build_limit, scratch=scratch, **order)
         except Failed as failure:
             self.leave_out(index.name, str(failure))
@@ -162,7 +163,10 @@ class Comparison:
         index.facts = {"peer": index.peer, "variant": index.variant, "build": index.build, **loaded, **facts}
         self.results["indexes"][index.name] = index.facts
         held, seconds = facts["held_bytes"] / 2**20, facts["build_seconds"]
-        say(f"built {index.name} ({loaded['version']}): {seconds:.1f} s, holds {held:.1f} MiB")
+        how = "opened what was kept of" if facts["was_kept"] else "built"
+        say(f"{how} {index.name} ({loaded['version']}): built in {seconds:.1f} s, holds {held:.1f} MiB")
+        if facts["was_kept"]:
+            self.note(f"{index.name} was built by an earlier run, and opened here")
         if not facts["build_within_threads"]:
             self.note(f"{index.name}: the build used more processor time than {args.build_threads} threads can")
         if kind.NOTE:

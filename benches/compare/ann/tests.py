@@ -22,6 +22,7 @@ import numpy
 import compare
 import files
 import filters
+import kept
 import peers
 import plan
 import process
@@ -178,6 +179,25 @@ class Files(unittest.TestCase):
     def test_unit_length_leaves_zero_alone(self):
         rows = files.unit(numpy.array([[3, 4], [0, 0]], "f4"))
         self.assertEqual(rows.tolist(), [[numpy.float32(0.6), numpy.float32(0.8)], [0, 0]])
+
+
+class KeptIndexes(unittest.TestCase):
+    def test_only_the_same_build_is_found(self):
+        with tempfile.TemporaryDirectory() as folder:
+            made_up(folder)
+            data = files.Folder(folder)
+            place = kept.Kept(f"{folder}/kept", "peer", "1", {"m": 1}, data)
+            self.assertIsNone(place.measured())
+            with self.assertRaises(ZeroDivisionError):
+                place.write(lambda path: 1 / 0, {"seconds": 1})
+            self.assertIsNone(place.measured(), "what broke off is not found")
+            place.write(lambda path: write(path, numpy.zeros((1, 1)), "<f4"), {"seconds": 2})
+            again = kept.Kept(f"{folder}/kept", "peer", "1", {"m": 1}, data)
+            self.assertEqual((again.measured(), again.index), ({"seconds": 2}, place.index))
+            for other in [("peer", "2", {"m": 1}), ("peer", "1", {"m": 2}), ("other", "1", {"m": 1})]:
+                self.assertIsNone(kept.Kept(f"{folder}/kept", *other, data).measured(), other)
+            made_up(folder, rows=401)
+            self.assertIsNone(kept.Kept(f"{folder}/kept", "peer", "1", {"m": 1}, files.Folder(folder)).measured())
 
 
 class Filters(unittest.TestCase):
@@ -363,16 +383,19 @@ class Whole(unittest.TestCase):
     def run_on(self, metric, *words):
         with tempfile.TemporaryDirectory() as folder:
             made_up(folder, metric)
-            line = ["compare.py", "--data", folder, "--out", f"{folder}/out", "--k", "10", "--build-threads", "1"]
-            line += ["--least-seconds", "0.01", "--no-plots", *words]
-            before, sys.argv = sys.argv, line
-            try:
-                with redirect_stdout(io.StringIO()) as said:
-                    compare.main()
-            finally:
-                sys.argv = before
-            with open(f"{folder}/out/results.json", encoding="utf-8") as file:
-                return json.load(file), said.getvalue()
+            return self.run_in(folder, *words)
+
+    def run_in(self, folder, *words):
+        line = ["compare.py", "--data", folder, "--out", f"{folder}/out", "--k", "10", "--build-threads", "1"]
+        line += ["--least-seconds", "0.01", "--no-plots", *words]
+        before, sys.argv = sys.argv, line
+        try:
+            with redirect_stdout(io.StringIO()) as said:
+                compare.main()
+        finally:
+            sys.argv = before
+        with open(f"{folder}/out/results.json", encoding="utf-8") as file:
+            return json.load(file), said.getvalue()
 
     def test_two_peers_end_to_end(self):
         for metric in ("L2", "IP", "COSINE"):
@@ -381,6 +404,19 @@ class Whole(unittest.TestCase):
             best = {p["peer"]: p["recall"] for s in results["sessions"] for p in s["points"]}
             self.assertGreaterEqual(best["exact"], 0.999)
             self.assertIn("Elanus / best peer (exact)", said)
+
+    def test_a_kept_index_answers_as_the_built_one(self):
+        with tempfile.TemporaryDirectory() as folder:
+            made_up(folder)
+            words = ["--peers", "", "--elanus", "HNSW:M=8:ef=20", "--keep", f"{folder}/kept", "--rounds", "1"]
+            recalls = []
+            for was_kept in (False, True):
+                results, said = self.run_in(folder, *words)
+                [index] = results["indexes"].values()
+                self.assertEqual(index["was_kept"], was_kept)
+                self.assertEqual("was built by an earlier run" in said, was_kept)
+                recalls.append({point["recall"] for point in results["sessions"][0]["points"]})
+            self.assertEqual(recalls[0], recalls[1])
 
     def test_what_fails_is_listed_and_the_rest_goes_on(self):
         results, said = self.run_on("L2", "--peers", "exact", "--elanus", "HNSW:M=1", "--elanus", "FLAT")

@@ -18,6 +18,7 @@ import peers
 import process
 from files import Folder
 from filters import Cases, judge
+from kept import Kept
 
 
 def recall(found, truth, k):
@@ -62,10 +63,7 @@ class Worker:
         threads = order["threads"]
         self.pin(threads)
         self.files = tempfile.TemporaryDirectory(prefix="ann-", dir=order["scratch"])
-        watch = process.Watch()
-        watch.start()
-        self.peer.build(rows, self.folder.metric, order["build"], threads, self.files.name)
-        measured = watch.stop()
+        measured, was_kept = self._made(rows, order, threads)
         del rows
         # A search of every query has whatever is mapped or made at first use in memory.
         search = self.peer.one(order["setting"], order["k"])
@@ -74,6 +72,7 @@ class Worker:
         process.give_back()
         after, highest = process.memory_bytes()
         return {
+            "was_kept": was_kept,
             "build_seconds": measured["seconds"],
             "build_cpu_seconds": measured["cpu_seconds"],
             "build_within_threads": process.within(measured, threads),
@@ -85,6 +84,24 @@ class Worker:
             "file_bytes": process.file_bytes(self.files.name),
             "description": self.peer.describe(),
         }
+
+    def _made(self, rows, order, threads):
+        """Builds the index, or opens one that was kept; what was measured at its build, and whether it was kept."""
+        kept = None
+        if order.get("keep") and self.peer.save is not None:
+            version = self.peer.kept_version()
+            kept = Kept(order["keep"], order["peer"], version, [order["build"], threads], self.folder)
+            measured = kept.measured()
+            if measured is not None:
+                self.peer.open(kept.index, rows, self.folder.metric, order["build"], threads)
+                return measured, True
+        watch = process.Watch()
+        watch.start()
+        self.peer.build(rows, self.folder.metric, order["build"], threads, self.files.name)
+        measured = watch.stop()
+        if kept is not None:
+            kept.write(self.peer.save, measured)
+        return measured, False
 
     def pin(self, threads):
         if self.cpus:

@@ -82,3 +82,20 @@ pub(super) fn survives_changes(factory: &'static dyn IndexFactory) {
         }
     }
 }
+
+/// Bits flipped one by one.
+const FLIPS: usize = 10_000;
+
+/// Each single flipped bit is found or harmless: what opens is searched within its bounds.
+pub(super) fn bears_flips(factory: &'static dyn IndexFactory) {
+    let (fixture, mut bytes) = sample(factory, 300);
+    let mut rng = Rng::new(33);
+    for _ in 0..FLIPS {
+        let (at, bit) = (rng.below(bytes.len() as u64) as usize, 1 << rng.below(8));
+        bytes[at] ^= bit;
+        let result = open_and_search(factory, &fixture, bytes.clone());
+        assert!(at >= 16 || result.is_err(), "a change of header byte {at} went unseen");
+        bytes[at] ^= bit;
+    }
+    assert_eq!(open_and_search(factory, &fixture, bytes), Ok(()));
+}

@@ -1,5 +1,6 @@
 """Elanus, through the module of index-py."""
 
+import hashlib
 import importlib.machinery
 import importlib.util
 import itertools
@@ -67,6 +68,18 @@ class Peer(Interface):
     def load(self, threads):
         self.module = module()
         return getattr(self.module, "__version__", "of this tree")
+
+    def kept_version(self):
+        # Two states of a tree share a version.
+        with open(self.module.__file__, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def save(self, path):
+        self.index.save(path)
+
+    def open(self, path, rows, metric, build, threads):
+        params, element = build["params"], build.get("element", "f32")
+        self.index = self.module.open(build["kind"], rows, path, metric, params, element=element)
 
     def build(self, rows, metric, build, threads, folder):
         element = build.get("element", "f32")

@@ -35,11 +35,21 @@ class Peer(Interface):
         faiss.omp_set_num_threads(threads)
         kind = faiss.METRIC_L2 if metric == "L2" else faiss.METRIC_INNER_PRODUCT
         self.index = faiss.index_factory(rows.shape[1], build["factory"], kind)
-        refined = build["factory"].endswith("RFlat")
-        self.graph = faiss.downcast_index(self.index.base_index) if refined else self.index
+        self.graph = self._graph(build)
         self.graph.hnsw.efConstruction = build["ef_construction"]
         self.index.train(rows)
         self.index.add(rows)
+
+    def _graph(self, build):
+        refined = build["factory"].endswith("RFlat")
+        return self.module.downcast_index(self.index.base_index) if refined else self.index
+
+    def save(self, path):
+        self.module.write_index(self.index, path)
+
+    def open(self, path, rows, metric, build, threads):
+        self.index = self.module.read_index(path)
+        self.graph = self._graph(build)
 
     def _set(self, setting, threads):
         self.module.omp_set_num_threads(threads)

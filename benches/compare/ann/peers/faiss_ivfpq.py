@@ -46,6 +46,13 @@ class Peer(Interface):
         self.index.train(rows)
         self.index.add(rows)
 
+    def save(self, path):
+        self.module.write_index(self.index, path)
+
+    def open(self, path, rows, metric, build, threads):
+        self.index = self.module.read_index(path)
+        self.lists = self.module.extract_index_ivf(self.index)
+
     def _set(self, setting, threads):
         self.module.omp_set_num_threads(threads)
         self.lists.nprobe = setting["nprobe"]

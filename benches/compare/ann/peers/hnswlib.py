@@ -31,6 +31,13 @@ class Peer(Interface):
         self.index.init_index(max_elements=len(rows), random_seed=1, **sizes)
         self.index.add_items(rows, num_threads=threads)
 
+    def save(self, path):
+        self.index.save_index(path)
+
+    def open(self, path, rows, metric, build, threads):
+        self.index = self.module.Index(space="l2" if metric == "L2" else "ip", dim=rows.shape[1])
+        self.index.load_index(path)
+
     def one(self, setting, k):
         self.index.set_ef(setting["ef"])
         search = self.index.knn_query

@@ -59,6 +59,13 @@ class Interface:
         unless the library keeps them."""
         raise NotImplementedError
 
+    # How an index is kept from run to run: `save` writes it to a path, which may become a file or a folder, and `open` takes
+    # the place of `build`. None where a library has no way that is worth it.
+    save = None
+
+    def open(self, path, rows, metric, build, threads):
+        raise NotImplementedError
+
     def one(self, setting, k):
         raise NotImplementedError
 
@@ -109,6 +116,10 @@ class Interface:
     def describe(self):
         """What was built, where the library says so."""
         return ""
+
+    def kept_version(self):
+        """What a kept index must have been built by."""
+        return self.version()
 
     @classmethod
     def version(cls):

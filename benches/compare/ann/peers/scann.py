@@ -1,5 +1,7 @@
 """ScaNN: a tree of partitions with anisotropic product codes and refinement, with and without spilling (SOAR)."""
 
+import os
+
 import numpy
 
 from peers.interface import Interface, spread
@@ -39,6 +41,13 @@ class Peer(Interface):
         builder = builder.tree(**tree, **soar)
         codes = {} if build["threshold"] is None else {"anisotropic_quantization_threshold": build["threshold"]}
         self.index = builder.score_ah(2, **codes).reorder(100).build()
+
+    def save(self, path):
+        os.makedirs(path)
+        self.index.serialize(path)
+
+    def open(self, path, rows, metric, build, threads):
+        self.index = self.module.scann_ops_pybind.load_searcher(path)
 
     def one(self, setting, k):
         search, reorder, leaves = self.index.search, setting["reorder"], setting["leaves"]

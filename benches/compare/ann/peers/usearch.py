@@ -37,6 +37,12 @@ class Peer(Interface):
         self.index = self.module.Index(ndim=rows.shape[1], metric=kind, dtype=build["dtype"], **sizes)
         self.index.add(numpy.arange(len(rows), dtype=numpy.uint64), rows, threads=threads)
 
+    def save(self, path):
+        self.index.save(path)
+
+    def open(self, path, rows, metric, build, threads):
+        self.index = self.module.Index.restore(path)
+
     def one(self, setting, k):
         self.index.expansion_search = setting["ef"]
         search = self.index.search
