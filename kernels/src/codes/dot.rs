@@ -59,7 +59,7 @@ mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512vbmi;
 #[cfg(target_arch = "x86_64")]
-mod avx512vnni;
+pub(super) mod avx512vnni;
 #[cfg(target_arch = "x86_64")]
 mod avxvnni;
 #[cfg(target_arch = "aarch64")]
@@ -80,7 +80,7 @@ use crate::{
     isa::{self, IsaInfo, Version, versions},
 };
 use driver::Cell;
-pub(super) use driver::Place;
+pub(super) use driver::{BlockJob, Place, RowJob};
 pub(super) use query::{largest, sum};
 
 /// The most components that a code may have.

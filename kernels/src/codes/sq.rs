@@ -32,6 +32,8 @@
 //! and `step` (only where the grid is per vector) and the square, `abs(r^)^2` for L2 and `abs(m + r^)^2` else. A block
 //! of
 //! sixteen rows is the codes as in [`BlockDot`](crate::codes::dot::BlockDot), then each factor of all sixteen rows.
+#[cfg(target_arch = "x86_64")]
+mod avx512vnni;
 mod codec;
 mod form;
 mod keys;

@@ -19,7 +19,7 @@ use super::{
     driver::{Arch, BlockJob, Cell, RowJob, stamp},
 };
 
-mod streams;
+pub(in crate::codes) mod streams;
 
 pub(super) struct Vnni;
 
@@ -153,6 +153,8 @@ pub(super) unsafe fn rows(job: &RowJob) {
 /// # Safety
 /// See `driver::blocks`.
 pub(super) unsafe fn blocks(job: &BlockJob) {
+    // Loops over eight blocks compute the last one again for those that lack.
+    let streamed = job.bits >= 4 && (job.alone || job.blocks < 8);
     // SAFETY: the caller's duty.
-    unsafe { if job.bits >= 4 && job.alone { streams::blocks(job) } else { stamped::blocks(job) } }
+    unsafe { if streamed { streams::blocks(job) } else { stamped::blocks(job) } }
 }

@@ -152,9 +152,7 @@ impl BlockDot {
     /// When the query was made for other codes or another set, or a record has fewer than `block_bytes` bytes.
     #[inline]
     pub(in crate::codes) unsafe fn products(&self, query: &Query8, blocks: Records<'_>, place: Place, out: *mut i32) {
-        let same = query.layout.is(&self.layout) && ptr::eq(query.isa, self.isa);
-        assert!(same, "a query made for {:?} on {:?}", query.layout, query.isa);
-        let codes = blocks.check(self.layout.bytes);
+        let codes = self.check(query, &blocks);
         let planes = self.layout.planes();
         let stretch = if planes.len() == 1 { blocks.len().max(1) } else { STRETCH };
         let (tables, bias) = query.tables();
@@ -184,5 +182,39 @@ impl BlockDot {
             }
             first += stretch;
         }
+    }
+
+    /// The products of all blocks with the first plane as a job: without a place for the products.
+    ///
+    /// # Panics
+    /// As for [`BlockDot::products`].
+    #[inline(always)]
+    pub(in crate::codes) fn job(&self, query: &Query8, blocks: &Records<'_>, place: Place) -> BlockJob {
+        let codes = self.check(query, blocks);
+        let plane = &self.layout.planes()[0];
+        BlockJob {
+            bits: plane.bits,
+            codes,
+            stride: blocks.stride(),
+            steps: plane.bytes / STEP_BYTES,
+            blocks: blocks.len(),
+            place,
+            alone: true,
+            query: query.plane(0),
+            sum: query.sum(),
+            tables: ptr::null(),
+            bias: 0,
+            shift: 0,
+            add: false,
+            out: ptr::null_mut(),
+        }
+    }
+
+    /// Records are passed on where they are: a copy of what was just written field by field would be waited for.
+    #[inline(always)]
+    fn check(&self, query: &Query8, blocks: &Records<'_>) -> *const u8 {
+        let same = query.layout.is(&self.layout) && ptr::eq(query.isa, self.isa);
+        assert!(same, "a query made for {:?} on {:?}", query.layout, query.isa);
+        blocks.check(self.layout.bytes)
     }
 }

@@ -64,29 +64,29 @@ pub(super) struct Cell {
 
 /// A query against one plane of some rows.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RowJob {
+pub(in crate::codes) struct RowJob {
     /// Bits of the plane: 8, 4, 2 or 1.
-    pub(super) bits: u32,
+    pub(in crate::codes) bits: u32,
     /// Where the plane begins in a row.
-    pub(super) start: usize,
+    pub(in crate::codes) start: usize,
     /// Bytes of the plane in a row, a multiple of 16.
-    pub(super) bytes: usize,
+    pub(in crate::codes) bytes: usize,
     /// Where the rows are: named one by one, or null where they follow each other.
-    pub(super) rows: *const *const u8,
+    pub(in crate::codes) rows: *const *const u8,
     /// Else the first row,
-    pub(super) base: *const u8,
+    pub(in crate::codes) base: *const u8,
     /// and bytes from one to the next.
-    pub(super) stride: usize,
+    pub(in crate::codes) stride: usize,
     /// Rows.
-    pub(super) count: usize,
+    pub(in crate::codes) count: usize,
     /// What the rows are read from.
-    pub(super) place: Place,
+    pub(in crate::codes) place: Place,
     /// Whether this plane is the first, which asks for what is ahead of whole rows.
-    pub(super) first: bool,
+    pub(in crate::codes) first: bool,
     /// The query's bytes for this plane.
-    pub(super) query: *const i8,
+    pub(in crate::codes) query: *const i8,
     /// Room for products, `count` up to a multiple of [`ROWS_MAX`].
-    pub(super) out: *mut i32,
+    pub(in crate::codes) out: *mut i32,
 }
 
 impl RowJob {
@@ -95,7 +95,7 @@ impl RowJob {
     /// # Safety
     /// There is a row.
     #[inline(always)]
-    pub(super) unsafe fn row(&self, i: usize) -> *const u8 {
+    pub(in crate::codes) unsafe fn row(&self, i: usize) -> *const u8 {
         let i = i.min(self.count - 1);
         // SAFETY: the caller's duty.
         unsafe { if self.rows.is_null() { self.base.add(i * self.stride) } else { *self.rows.add(i) } }
@@ -105,35 +105,35 @@ impl RowJob {
 /// A query against one plane of some blocks.
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only AVX-512 VBMI looks up in tables"))]
 #[derive(Clone, Copy, Debug)]
-pub(super) struct BlockJob {
+pub(in crate::codes) struct BlockJob {
     /// Bits of the plane: 8, 4, 2 or 1.
-    pub(super) bits: u32,
+    pub(in crate::codes) bits: u32,
     /// The plane of the first block.
-    pub(super) codes: *const u8,
+    pub(in crate::codes) codes: *const u8,
     /// Bytes between blocks.
-    pub(super) stride: usize,
+    pub(in crate::codes) stride: usize,
     /// Steps of 64 bytes in a block's plane.
-    pub(super) steps: usize,
+    pub(in crate::codes) steps: usize,
     /// Blocks.
-    pub(super) blocks: usize,
+    pub(in crate::codes) blocks: usize,
     /// Where they are.
-    pub(super) place: Place,
+    pub(in crate::codes) place: Place,
     /// Whether this is their only plane, so that they are read from start to end.
-    pub(super) alone: bool,
+    pub(in crate::codes) alone: bool,
     /// The query's bytes in the order of the components.
-    pub(super) query: *const i8,
+    pub(in crate::codes) query: *const i8,
     /// The sum of the query's bytes.
-    pub(super) sum: i32,
+    pub(in crate::codes) sum: i32,
     /// Two lookup tables for every step, or null.
-    pub(super) tables: *const u8,
+    pub(in crate::codes) tables: *const u8,
     /// What to add to the sum of the entries.
-    pub(super) bias: i32,
+    pub(in crate::codes) bias: i32,
     /// What the products are shifted by.
-    pub(super) shift: u32,
+    pub(in crate::codes) shift: u32,
     /// Whether to add to `out` in place of writing it.
-    pub(super) add: bool,
+    pub(in crate::codes) add: bool,
     /// Sixteen products for each block.
-    pub(super) out: *mut i32,
+    pub(in crate::codes) out: *mut i32,
 }
 
 impl BlockJob {
@@ -142,7 +142,7 @@ impl BlockJob {
     /// # Safety
     /// There is such a register.
     #[inline(always)]
-    pub(super) unsafe fn column(&self, column: usize, width: usize) -> *const u8 {
+    pub(in crate::codes) unsafe fn column(&self, column: usize, width: usize) -> *const u8 {
         let parts = STEP_BYTES / width;
         // SAFETY: the caller's duty.
         unsafe { self.codes.add(column / parts * self.stride + column % parts * width) }
@@ -153,7 +153,7 @@ impl BlockJob {
     /// # Safety
     /// `out` has room for them.
     #[inline(always)]
-    pub(super) unsafe fn put(&self, first: usize, offset: i32, products: &[i32]) {
+    pub(in crate::codes) unsafe fn put(&self, first: usize, offset: i32, products: &[i32]) {
         for i in 0..products.len() {
             // SAFETY: the caller's duty.
             unsafe {

@@ -161,7 +161,7 @@ impl RowDot {
     /// As there.
     #[inline]
     pub(in crate::codes) unsafe fn products(&self, query: &Query8, records: Records<'_>, place: Place, out: *mut i32) {
-        let codes = self.check(query, records);
+        let codes = self.check(query, &records);
         // SAFETY: all records are within the data, and `out` has room for them.
         unsafe { self.run(query, codes, records.stride(), place, records.len(), out) };
     }
@@ -188,13 +188,38 @@ impl RowDot {
         if let Some(largest) = ids.iter().copied().reduce(u32::max) {
             assert!((largest as usize) < records.len(), "record {largest} of {}", records.len());
         }
-        let codes = self.check(query, records);
+        let codes = self.check(query, &records);
         // SAFETY: every id names a record, those are within the data, and `out` has room for one product each.
         unsafe { self.pick(query, codes, records.stride(), ids, out) };
     }
 
-    #[inline]
-    fn check(&self, query: &Query8, records: Records<'_>) -> *const u8 {
+    /// The products of the first `count` records with the first plane as a job: without a place for the products.
+    ///
+    /// # Panics
+    /// As for [`RowDot::products`], and when there are not so many.
+    #[inline(always)]
+    pub(in crate::codes) fn job(&self, query: &Query8, records: &Records<'_>, count: usize, place: Place) -> RowJob {
+        assert!(count <= records.len(), "{count} of {} records", records.len());
+        let base = self.check(query, records);
+        let plane = &self.layout.planes()[0];
+        RowJob {
+            bits: plane.bits,
+            start: 0,
+            bytes: plane.bytes,
+            rows: ptr::null(),
+            base,
+            stride: records.stride(),
+            count,
+            place,
+            first: true,
+            query: query.plane(0),
+            out: ptr::null_mut(),
+        }
+    }
+
+    /// Records are passed on where they are: a copy of what was just written field by field would be waited for.
+    #[inline(always)]
+    fn check(&self, query: &Query8, records: &Records<'_>) -> *const u8 {
         let same = query.layout.is(&self.layout) && ptr::eq(query.isa, self.isa);
         assert!(same, "a query made for {:?} on {:?}", query.layout, query.isa);
         records.check(self.layout.bytes)

@@ -8,7 +8,7 @@ use crate::{
     rows::Rows,
 };
 
-use super::keys::{self, KeyLoop};
+use super::keys::{self, KeyLoop, Whole};
 
 /// The factors of a row.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -44,6 +44,8 @@ pub struct SqCodec {
     pub(super) row: RowDot,
     pub(super) block: BlockDot,
     pub(super) keys: KeyLoop,
+    /// Where codes become keys in one go.
+    pub(super) whole: Option<Whole>,
     /// Of the parameters, to tell whose queries are given.
     pub(super) fingerprint: u64,
 }
@@ -66,8 +68,10 @@ impl SqCodec {
         let row = RowDot::on(isa, params.mean.len(), params.bits)?;
         let block = BlockDot::on(isa, params.mean.len(), params.bits)?;
         let (_, keys) = isa::pick(keys::LOOPS, isa).expect("the scalar set is always available");
+        let (_, whole) = isa::pick(keys::WHOLES, isa).expect("the scalar set is always available");
+        let whole = whole.filter(|_| matches!(params.bits, 4 | 8));
         let fingerprint = params.fingerprint();
-        Ok(Self { params, row, block, keys, fingerprint })
+        Ok(Self { params, row, block, keys, whole, fingerprint })
     }
 
     /// What training found.

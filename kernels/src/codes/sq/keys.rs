@@ -9,8 +9,10 @@
 use std::mem::MaybeUninit;
 
 use super::SqRange;
+#[cfg(target_arch = "x86_64")]
+use super::avx512vnni;
 use crate::{
-    codes::dot::BLOCK_ROWS,
+    codes::dot::{BLOCK_ROWS, BlockJob, RowJob},
     isa::{Version, versions},
 };
 
@@ -84,6 +86,35 @@ pub(super) static LOOPS: &[Version<KeyLoop>] = versions![
     x86 AVX512 => avx512,
     x86 AVX2 => avx2,
     any SCALAR => scalar,
+];
+
+/// Where the factors of groups of sixteen rows are, and where their keys go.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only AVX-512 VNNI has keys in one go"))]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keyed {
+    /// The factors of the first block or row.
+    pub(super) factors: *const u8,
+    /// From one block's or row's factors to the next one's, in bytes.
+    pub(super) stride: usize,
+    /// Where the keys go.
+    pub(super) keys: *mut f32,
+    /// The grid of all rows, where there is one.
+    pub(super) range: Option<SqRange>,
+}
+
+/// From codes of one plane of 8 or 4 bits and a narrow query to keys in one go. The instruction set is available where
+/// this is at hand, and the codes and queries are arranged for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Whole {
+    pub(super) blocks: unsafe fn(&BlockJob, &Terms, &Keyed),
+    /// Of a multiple of sixteen rows.
+    pub(super) rows: unsafe fn(&RowJob, &Terms, &Keyed),
+}
+
+/// Whatever the instruction set, if it has any; best first.
+pub(super) static WHOLES: &[Version<Option<Whole>>] = versions![
+    x86 AVX512VNNI => Some(Whole { blocks: avx512vnni::blocks, rows: avx512vnni::rows }),
+    any SCALAR => None,
 ];
 
 /// Sixteen factors.

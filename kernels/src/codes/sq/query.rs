@@ -3,7 +3,7 @@ use std::{mem::MaybeUninit, ptr};
 
 use super::{
     SqCodec, SqError, SqFactors,
-    keys::{FACTOR_BYTES, Job, Products, STRETCH, Terms},
+    keys::{FACTOR_BYTES, Job, Keyed, Products, STRETCH, Terms},
     largest_code,
 };
 use crate::{
@@ -158,7 +158,7 @@ impl SqCodec {
 
     /// # Panics
     /// When the query is of a codec with other parameters, or a record ends before `bytes` bytes or in the next one.
-    fn check(&self, query: &SqQuery, records: Records<'_>, bytes: usize) {
+    fn check(&self, query: &SqQuery, records: &Records<'_>, bytes: usize) {
         assert!(query.fingerprint == self.fingerprint, "a query that a quantizer of other parameters made ready");
         if let Some(last) = records.len().checked_sub(1) {
             assert!(records.stride() >= bytes, "records of {bytes} bytes that are {} apart", records.stride());
@@ -177,8 +177,13 @@ impl SqCodec {
     /// `record_bytes` bytes or are less than that apart, or `keys` has not one place for each.
     pub fn rows(&self, query: &SqQuery, records: Records<'_>, keys: &mut [f32]) {
         assert_eq!(keys.len(), records.len(), "one key for each record");
-        self.check(query, records, self.record_bytes());
+        self.check(query, &records, self.record_bytes());
         let place = records.place();
+        let done = self.whole_groups(query, &records, place, keys);
+        if done == keys.len() {
+            return;
+        }
+        let (records, keys) = (records.slice(done, keys.len() - done), &mut keys[done..]);
         let (mut factors, mut high, mut low) = (NO_FACTORS, Products::NONE, Products::NONE);
         for (i, keys) in keys.chunks_mut(STRETCH).enumerate() {
             let part = records.slice(i * STRETCH, keys.len());
@@ -204,6 +209,23 @@ impl SqCodec {
         }
     }
 
+    /// The keys of the records that fill groups of sixteen, if the instruction set makes them in one go; says how many.
+    ///
+    /// [`SqCodec::check`] has passed.
+    fn whole_groups(&self, query: &SqQuery, records: &Records<'_>, place: Place, keys: &mut [f32]) -> usize {
+        let (Some(whole), Bytes::Narrow(bytes)) = (&self.whole, &query.bytes) else { return 0 };
+        let count = keys.len() / BLOCK_ROWS * BLOCK_ROWS;
+        if count == 0 {
+            return 0;
+        }
+        let job = self.row.job(bytes, records, count, place);
+        let factors = job.base.wrapping_add(self.factors_at());
+        let to = Keyed { factors, stride: job.stride, keys: keys.as_mut_ptr(), range: self.params.range };
+        // SAFETY: there are as many keys, and the factors follow the codes, as `check` has seen.
+        unsafe { (whole.rows)(&job, &query.terms, &to) };
+        count
+    }
+
     /// The key of each record that `ids` names, in that order. Later records are prefetched while earlier ones are
     /// computed.
     ///
@@ -211,7 +233,7 @@ impl SqCodec {
     /// As for [`SqCodec::rows`], and when there is no record of some id.
     pub fn gather(&self, query: &SqQuery, records: Records<'_>, ids: &[u32], keys: &mut [f32]) {
         assert_eq!(keys.len(), ids.len(), "one key for each id");
-        self.check(query, records, self.record_bytes());
+        self.check(query, &records, self.record_bytes());
         let (mut factors, mut high, mut low) = (NO_FACTORS, Products::NONE, Products::NONE);
         for (ids, keys) in ids.chunks(STRETCH).zip(keys.chunks_mut(STRETCH)) {
             // SAFETY: checked above; there is room for a stretch, and when there is no record of an id, that panics.
@@ -238,9 +260,18 @@ impl SqCodec {
         /// Blocks of a stretch.
         const BLOCKS: usize = STRETCH / BLOCK_ROWS;
         assert_eq!(Some(keys.len()), blocks.len().checked_mul(BLOCK_ROWS), "sixteen keys for each block");
-        self.check(query, blocks, self.block_bytes());
+        self.check(query, &blocks, self.block_bytes());
         let Bytes::Narrow(bytes) = &query.bytes else { panic!("a wide query, which is for rows") };
-        let (place, mut high) = (blocks.place(), Products::NONE);
+        let place = blocks.place();
+        if let Some(whole) = &self.whole {
+            let job = self.block.job(bytes, &blocks, place);
+            let factors = job.codes.wrapping_add(self.block.block_bytes());
+            let to = Keyed { factors, stride: job.stride, keys: keys.as_mut_ptr(), range: self.params.range };
+            // SAFETY: there are sixteen keys for each block, and the factors follow the codes, as `check` has seen.
+            unsafe { (whole.blocks)(&job, &query.terms, &to) };
+            return;
+        }
+        let mut high = Products::NONE;
         for (i, keys) in keys.chunks_mut(STRETCH).enumerate() {
             let part = blocks.slice(i * BLOCKS, keys.len() / BLOCK_ROWS);
             let products = high.as_mut_ptr();

@@ -1,4 +1,6 @@
 //! Estimated keys against exact ones in f64, on every instruction set of this CPU.
+mod places;
+
 use super::{SqCodec, SqError, SqFactors, SqGrid, SqParams, SqQuery, SqRange};
 use crate::{
     ISAS, METRICS, Metric, Rows,

@@ -2,20 +2,23 @@
 //!
 //! On Zen 5 a register of codes of 8 bits takes one load of two a cycle and one product of two a cycle; of 4 bits two
 //! masks, which any of four pipes does, and two products. What comes from the second-level cache is a register a cycle,
-//! and steadily so from one stream only: with two to eight streams measured times are from 1.1 to 2 times as long,
-//! worst where nothing else is done in between; from memory eight take 1.1 to 1.4 times as long as one. So:
+//! and steadily so from one stream only: codes of 8 bits take from 1.1 to 2 times as long from two to eight streams,
+//! worst where nothing else is done in between; from memory eight take 1.1 to 1.4 times as long as one. Codes of 4 bits
+//! have more to do in between, and sharing the query is worth more than the one stream: 0.7 to 0.85 of the time. So:
 //!
-//! | place | rows | blocks |
-//! |---|---|---|
-//! | first-level cache | 8 | 3 |
-//! | the caches beyond, memory | 1 | 1 |
+//! | place | rows of 8 bits | of 4 | blocks of 8 bits | of 4 |
+//! |---|---|---|---|---|
+//! | first-level cache | 8 | 8 | 3 | 3 |
+//! | the caches beyond | 1 | 8 | 1 | 3 |
+//! | memory | 1 | 1 | 1 | 1 |
 //!
-//! One row takes a load of the query for each product, so three loads for each register of 4 bits: 1.5 cycles. Where
-//! rows are fewer than the products in flight (two a cycle, four cycles each), they have several sums each.
+//! One row takes a load of the query for each product. Where rows or blocks are fewer than the products in flight (two
+//! a cycle, four cycles each), they have several sums each. The sums of eight rows are added up in registers as soon as
+//! they are complete: stored and loaded again they took a quarter of the time of rows of 768 bytes.
 //!
 //! In blocks every step needs four bytes of the query in all lanes. By a load for each, one block takes two loads for a
 //! product; so for codes of 8 bits sixteen bytes are loaded at once and spread by shuffles, which run on other pipes.
-//! Of the product's rate three blocks then reach 93 hundredths, two 89 and one 60 to 69; by loads 76, 67 and 50. Codes
+//! Of the product's rate three blocks then reach 93 hundredths, two 89 and one 60 to 75; by loads 76, 67 and 50. Codes
 //! of 4 bits leave the pipes no room for that, and the loads have some, except of one block alone, which takes every
 //! other word by a shuffle.
 //!
@@ -44,6 +47,48 @@ const AHEAD: usize = 8192;
 /// Rows whose sums are added up together.
 const GROUP: usize = 16;
 
+/// Where the products of sixteen rows go.
+pub(in crate::codes) trait Sink: Copy {
+    /// Takes the products of rows `16 * group ..` and on.
+    ///
+    /// # Safety
+    /// The instruction set is available, and there is room for them.
+    unsafe fn put(&self, group: usize, products: __m512i);
+}
+
+/// The products themselves.
+#[derive(Clone, Copy)]
+struct Plain(*mut i32);
+
+impl Sink for Plain {
+    #[inline(always)]
+    unsafe fn put(&self, group: usize, products: __m512i) {
+        // SAFETY: the caller's duty.
+        unsafe { Vnni::store(products, self.0.add(group * GROUP)) }
+    }
+}
+
+/// The products of blocks of which other planes come before or after, or none.
+#[derive(Clone, Copy)]
+struct Plane {
+    out: *mut i32,
+    shift: u32,
+    add: bool,
+}
+
+impl Sink for Plane {
+    #[inline(always)]
+    unsafe fn put(&self, group: usize, products: __m512i) {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let products = _mm512_sll_epi32(products, _mm_cvtsi32_si128(self.shift as i32));
+            let to = self.out.add(group * BLOCK_ROWS);
+            let before = if self.add { _mm512_loadu_si512(to.cast()) } else { Vnni::zero() };
+            Vnni::store(_mm512_add_epi32(before, products), to);
+        }
+    }
+}
+
 /// One plane of the first `count` rows.
 ///
 /// # Safety
@@ -51,25 +96,7 @@ const GROUP: usize = 16;
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 pub(super) unsafe fn rows(job: &RowJob, count: usize) {
     // SAFETY: the caller's duty.
-    unsafe {
-        if job.bits == 8 {
-            match job.place {
-                Place::Near if job.bytes.is_multiple_of(128) => groups::<8, 1, 8, 2, false, false>(job, count),
-                Place::Near => groups::<8, 1, 8, 2, true, false>(job, count),
-                Place::Cached if job.bytes.is_multiple_of(256) => groups::<8, 1, 1, 4, false, false>(job, count),
-                Place::Cached => groups::<8, 1, 1, 4, true, false>(job, count),
-                Place::Memory => groups::<8, 1, 1, 4, true, true>(job, count),
-            }
-        } else {
-            match job.place {
-                Place::Near if job.bytes.is_multiple_of(64) => groups::<4, 2, 8, 1, false, false>(job, count),
-                Place::Near => groups::<4, 2, 8, 1, true, false>(job, count),
-                Place::Cached if job.bytes.is_multiple_of(128) => groups::<4, 2, 1, 2, false, false>(job, count),
-                Place::Cached => groups::<4, 2, 1, 2, true, false>(job, count),
-                Place::Memory => groups::<4, 2, 1, 2, true, true>(job, count),
-            }
-        }
-    }
+    unsafe { rows_to(job, count, &Plain(job.out)) }
 }
 
 /// One plane of blocks.
@@ -78,9 +105,59 @@ pub(super) unsafe fn rows(job: &RowJob, count: usize) {
 /// See `driver::blocks`.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 pub(super) unsafe fn blocks(job: &BlockJob) {
-    let most = if job.place == Place::Near { 3 } else { 1 };
     // SAFETY: the caller's duty.
-    unsafe { if job.bits == 8 { each_block::<8, 1, 4, 4>(job, most) } else { each_block::<4, 2, 2, 4>(job, most) } }
+    unsafe { blocks_to(job, &Plane { out: job.out, shift: job.shift, add: job.add }) }
+}
+
+/// One plane of the first `count` rows, of which the products go to `sink`.
+///
+/// # Safety
+/// As for [`rows`], but for the room, which is that of `sink`.
+#[inline(always)]
+pub(in crate::codes) unsafe fn rows_to<S: Sink>(job: &RowJob, count: usize, sink: &S) {
+    // SAFETY: the caller's duty.
+    unsafe {
+        if job.bits == 8 {
+            match job.place {
+                Place::Near if job.bytes.is_multiple_of(64) => groups::<S, 8, 1, 8, 1, false, false>(job, count, sink),
+                Place::Near => groups::<S, 8, 1, 8, 1, true, false>(job, count, sink),
+                Place::Cached if job.bytes.is_multiple_of(256) => {
+                    groups::<S, 8, 1, 1, 4, false, false>(job, count, sink)
+                }
+                Place::Cached => groups::<S, 8, 1, 1, 4, true, false>(job, count, sink),
+                Place::Memory => groups::<S, 8, 1, 1, 4, true, true>(job, count, sink),
+            }
+        } else {
+            match job.place {
+                Place::Memory => groups::<S, 4, 2, 1, 2, true, true>(job, count, sink),
+                Place::Near | Place::Cached if job.bytes.is_multiple_of(64) => {
+                    groups::<S, 4, 2, 8, 1, false, false>(job, count, sink);
+                }
+                Place::Near | Place::Cached => groups::<S, 4, 2, 8, 1, true, false>(job, count, sink),
+            }
+        }
+    }
+}
+
+/// One plane of blocks, of which the products go to `sink`.
+///
+/// # Safety
+/// As for [`blocks`], but for the room, which is that of `sink`.
+#[inline(always)]
+pub(in crate::codes) unsafe fn blocks_to<S: Sink>(job: &BlockJob, sink: &S) {
+    let most = match job.place {
+        Place::Near => 3,
+        Place::Cached if job.bits == 4 => 3,
+        Place::Cached | Place::Memory => 1,
+    };
+    // SAFETY: the caller's duty.
+    unsafe {
+        if job.bits == 8 {
+            each_block::<S, 8, 1, 4, 8>(job, most, sink)
+        } else {
+            each_block::<S, 4, 2, 2, 4>(job, most, sink)
+        }
+    }
 }
 
 /// Rows by the group, `ROWS` of them side by side with `SETS` sums of each field. `REST` says whether `SETS` registers
@@ -91,6 +168,7 @@ pub(super) unsafe fn blocks(job: &BlockJob) {
 /// As for [`rows`].
 #[inline(always)]
 unsafe fn groups<
+    S: Sink,
     const BITS: u32,
     const FIELDS: usize,
     const ROWS: usize,
@@ -100,6 +178,7 @@ unsafe fn groups<
 >(
     job: &RowJob,
     count: usize,
+    sink: &S,
 ) {
     // Always sixteen; a number that the compiler does not know keeps it from writing the loop out.
     let here = count.min(GROUP);
@@ -109,20 +188,31 @@ unsafe fn groups<
         // SAFETY: the caller's duty.
         unsafe {
             let mut sums = [MaybeUninit::uninit(); GROUP];
+            let mut halves = [Vnni::zero(); 2];
             let mut row = job.base.add(done * job.stride);
             let mut first = 0;
             while first < here {
                 if FETCH {
-                    prefetch::lines(row.wrapping_add(AHEAD), fetched);
+                    prefetch::lines(row.wrapping_add(AHEAD), ROWS * fetched);
                 }
                 let some = side_by_side::<BITS, FIELDS, ROWS, SETS, REST>(job, row.add(job.start));
-                for r in 0..ROWS {
-                    sums[first + r].write(some[r]);
+                if ROWS == GROUP {
+                    halves = [eight_sums(&some[..8]), eight_sums(&some[8..])];
+                } else if ROWS == 8 {
+                    halves = [halves[1], eight_sums(&some)];
+                } else {
+                    for r in 0..ROWS {
+                        sums[first + r].write(some[r]);
+                    }
                 }
                 row = row.wrapping_add(ROWS * job.stride);
                 first += ROWS;
             }
-            Vnni::store(totals(&*sums.as_ptr().cast()), job.out.add(done));
+            if ROWS < 8 {
+                let sums: &[__m512i; GROUP] = &*sums.as_ptr().cast();
+                halves = [eight_sums(&sums[..8]), eight_sums(&sums[8..])];
+            }
+            sink.put(done / GROUP, fold(halves[0], halves[1]));
         }
         done += GROUP;
     }
@@ -178,33 +268,39 @@ unsafe fn side_by_side<const BITS: u32, const FIELDS: usize, const ROWS: usize, 
     }
 }
 
-/// The total of each of sixteen registers.
+/// The sums of each of four registers, in each quarter of one.
 ///
 /// # Safety
-/// The instruction set is available.
+/// The instruction set is available, here and below.
 #[inline(always)]
-unsafe fn totals(sums: &[__m512i; GROUP]) -> __m512i {
+unsafe fn four_sums(a: __m512i, b: __m512i, c: __m512i, d: __m512i) -> __m512i {
     // SAFETY: the caller's duty.
     unsafe {
-        // In each quarter of a register: four rows.
-        let mut fours = [Vnni::zero(); 4];
-        for i in 0..4 {
-            let (a, b, c, d) = (sums[4 * i], sums[4 * i + 1], sums[4 * i + 2], sums[4 * i + 3]);
-            let ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
-            let cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
-            fours[i] = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
-        }
-        // Even quarters of both and odd ones of both.
-        let low = _mm512_add_epi32(
-            _mm512_shuffle_i32x4::<0x88>(fours[0], fours[1]),
-            _mm512_shuffle_i32x4::<0xdd>(fours[0], fours[1]),
-        );
-        let high = _mm512_add_epi32(
-            _mm512_shuffle_i32x4::<0x88>(fours[2], fours[3]),
-            _mm512_shuffle_i32x4::<0xdd>(fours[2], fours[3]),
-        );
-        _mm512_add_epi32(_mm512_shuffle_i32x4::<0x88>(low, high), _mm512_shuffle_i32x4::<0xdd>(low, high))
+        let ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+        let cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+        _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd))
     }
+}
+
+/// Adds even quarters and odd ones of each, those of the first before those of the second.
+///
+/// # Safety
+/// As above.
+#[inline(always)]
+unsafe fn fold(a: __m512i, b: __m512i) -> __m512i {
+    // SAFETY: the caller's duty.
+    unsafe { _mm512_add_epi32(_mm512_shuffle_i32x4::<0x88>(a, b), _mm512_shuffle_i32x4::<0xdd>(a, b)) }
+}
+
+/// What [`fold`] makes the totals of eight registers of: in even and in odd quarters a part of each. Folded with that
+/// of eight more, it gives the sixteen totals in order.
+///
+/// # Safety
+/// As above.
+#[inline(always)]
+unsafe fn eight_sums(sums: &[__m512i]) -> __m512i {
+    // SAFETY: the caller's duty.
+    unsafe { fold(four_sums(sums[0], sums[1], sums[2], sums[3]), four_sums(sums[4], sums[5], sums[6], sums[7])) }
 }
 
 /// What multiplies the fields of a register of codes in rows.
@@ -249,9 +345,10 @@ unsafe fn finish<const BITS: u32, const FIELDS: usize, const COUNT: usize, const
 /// # Safety
 /// See `driver::blocks`.
 #[inline(always)]
-unsafe fn each_block<const BITS: u32, const FIELDS: usize, const SETS: usize, const ALONE: usize>(
+unsafe fn each_block<S: Sink, const BITS: u32, const FIELDS: usize, const SETS: usize, const ALONE: usize>(
     job: &BlockJob,
     most: usize,
+    sink: &S,
 ) {
     let mut done = 0;
     while done < job.blocks {
@@ -261,9 +358,9 @@ unsafe fn each_block<const BITS: u32, const FIELDS: usize, const SETS: usize, co
         // SAFETY: the caller's duty.
         unsafe {
             match here {
-                3 => some_blocks::<BITS, FIELDS, SETS, 3>(job, done),
-                2 => some_blocks::<BITS, FIELDS, SETS, 2>(job, done),
-                _ => some_blocks::<BITS, FIELDS, ALONE, 1>(job, done),
+                3 => some_blocks::<S, BITS, FIELDS, SETS, 3>(job, done, sink),
+                2 => some_blocks::<S, BITS, FIELDS, SETS, 2>(job, done, sink),
+                _ => some_blocks::<S, BITS, FIELDS, ALONE, 1>(job, done, sink),
             }
         }
         done += here;
@@ -275,9 +372,10 @@ unsafe fn each_block<const BITS: u32, const FIELDS: usize, const SETS: usize, co
 /// # Safety
 /// See `driver::blocks`.
 #[inline(always)]
-unsafe fn some_blocks<const BITS: u32, const FIELDS: usize, const SETS: usize, const COUNT: usize>(
+unsafe fn some_blocks<S: Sink, const BITS: u32, const FIELDS: usize, const SETS: usize, const COUNT: usize>(
     job: &BlockJob,
     first: usize,
+    sink: &S,
 ) {
     const { assert!((FIELDS * SETS).is_multiple_of(4) && FIELDS * SETS <= WORDS) }
     // SAFETY: the blocks are readable for `steps` steps, the query holds four bytes for each field of each step, and
@@ -314,10 +412,7 @@ unsafe fn some_blocks<const BITS: u32, const FIELDS: usize, const SETS: usize, c
         }
         for c in 0..COUNT {
             let products = finish::<BITS, FIELDS, COUNT, SETS>(&sums, c);
-            let products = _mm512_sll_epi32(products, _mm_cvtsi32_si128(job.shift as i32));
-            let to = job.out.add((first + c) * BLOCK_ROWS);
-            let before = if job.add { _mm512_loadu_si512(to.cast()) } else { Vnni::zero() };
-            Vnni::store(_mm512_add_epi32(before, products), to);
+            sink.put(first + c, products);
         }
     }
 }
