@@ -190,7 +190,9 @@ impl<I: Isa, E: Float, M: Op, T: Float> Arithmetic for Wide<I, E, M, T> {
         while at < dim {
             // SAFETY: `at` is below `dim`, and a register more may be written; `T` is `f32`, see `PREPARES`.
             unsafe {
-                let lanes = E::load_up_to::<I>(from.add(at), dim - at);
+                let whole = at + I::LANES <= dim;
+                let from = from.add(at);
+                let lanes = if whole { E::load::<I>(from) } else { E::load_up_to::<I>(from, dim - at) };
                 to.add(at).cast::<I::F32>().write_unaligned(lanes);
             }
             at += I::LANES;

@@ -18,6 +18,10 @@ pub(in crate::float) struct Single<E> {
 /// by pair.
 const READY_MAX: usize = 4096;
 
+/// Blocks of rows for which a query is made ready at least. Measured on Zen 5 with binary16: 15 to 0 hundredths less
+/// with four blocks in the first-level cache, 6 less with fifty in the second; with two blocks it costs up to as much.
+const READY_BLOCKS: usize = 4;
+
 /// What [`Arithmetic::prepare`] may write beyond the components.
 const SLACK: usize = 64;
 
@@ -68,11 +72,13 @@ impl<E> Wanted<E> {
 ///
 /// Rows in the cache are taken `R` at a time, which shares the loads of the query, as are rows named by id, which are
 /// asked for while earlier ones are computed. Rows from memory ([`prefetch::is_stream`]) are taken in order, one or two
-/// at a time, and every line is asked for ahead; binary16 queries are widened once for that. So are `f32` rows of L2 and
-/// cosine from the second-level cache, but nothing is asked for, which there would cost more than it saves. Measured on
-/// Zen 5 over memory in calls of 1024 rows of 768 components, in ns a row, in order with four copies of the loop, with
-/// one, and reading alone: `f32` cosine 87, 79, 74; binary16 L2 45, 39, 37; bf16 L2 46, 38, 37, at 1536 components 104,
-/// 80, 76. Asking for the first lines of each page alone is worse than asking for none.
+/// at a time, and every line is asked for ahead. So are `f32` rows of L2 and cosine from the second-level cache, but
+/// nothing is asked for, which there would cost more than it saves. Measured on Zen 5 over memory in calls of 1024 rows
+/// of 768 components, in ns a row, in order with four copies of the loop, with one, and reading alone: `f32` cosine 87,
+/// 79, 74; binary16 L2 45, 39, 37; bf16 L2 46, 38, 37, at 1536 components 104, 80, 76. Asking for the first lines of
+/// each page alone is worse than asking for none.
+///
+/// Binary16 queries are widened once for rows in order, and for [`READY_BLOCKS`] or more blocks of consecutive rows.
 ///
 /// # Safety
 /// The instruction set of `A` and of `single` is available, `query` has `dim` readable values, `base` `dim` at each row
@@ -104,23 +110,32 @@ pub(in crate::float) unsafe fn many<
         let is_stream = ids.is_null() && bytes > FIRST_LEVEL && prefetch::is_stream(base.cast(), bytes);
         let is_far = A::IN_ORDER && ids.is_null() && bytes > FIRST_LEVEL && row_bytes >= FAR_ROW_BYTES;
         let is_in_order = (is_stream || is_far) && (!W::PREPARES || dim <= READY_MAX);
+        let is_ready = W::PREPARES && dim <= READY_MAX && ids.is_null() && (is_in_order || count >= READY_BLOCKS * R);
         let (mut row, mut query_square) = (0, 0.0);
-        if ids.is_null() && !is_in_order {
-            (row, query_square) = blocks::<A, COLUMNS, R, GROUP>(query, &wanted, keys);
-        }
-        if A::SQUARES && row == 0 && count > 1 {
+        if is_in_order && A::SQUARES && count > 1 {
             query_square = (single.square)(query, dim);
         }
-        if !is_in_order {
-            row = scattered::<A, COLUMNS, R, GROUP>(query, query_square, &wanted, row, keys);
-        } else if W::PREPARES {
+        if is_ready {
             let mut ready = Ready([const { MaybeUninit::<W::Query>::uninit() }; READY_MAX + SLACK]);
             let ready = ready.0.as_mut_ptr().cast();
             W::prepare(query, dim, ready);
-            row = in_order::<W, COLUMNS, P, O>(ready, query_square, &wanted, is_stream, keys);
-        } else {
+            if is_in_order {
+                row = in_order::<W, COLUMNS, P, O>(ready, query_square, &wanted, is_stream, keys);
+            } else {
+                (row, query_square) = blocks::<W, COLUMNS, R, GROUP>(ready, &wanted, keys);
+                row = scattered::<W, COLUMNS, R, GROUP>(ready, query_square, &wanted, row, keys);
+            }
+        } else if is_in_order {
             // Nothing is made ready: `W::Query` is `A::Stored`.
             row = in_order::<W, COLUMNS, P, O>(query.cast(), query_square, &wanted, is_stream, keys);
+        } else {
+            if ids.is_null() {
+                (row, query_square) = blocks::<A, COLUMNS, R, GROUP>(query, &wanted, keys);
+            }
+            if A::SQUARES && row == 0 && count > 1 {
+                query_square = (single.square)(query, dim);
+            }
+            row = scattered::<A, COLUMNS, R, GROUP>(query, query_square, &wanted, row, keys);
         }
         while row < count {
             let key = if A::SQUARES && count > 1 {

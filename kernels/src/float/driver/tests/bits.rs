@@ -33,12 +33,21 @@ fn misaligned_starts_change_nothing_in_any_type() {
 fn every_method_gives_the_bits_of_pair<E: Number>() {
     let mut rng = Rng::new(14);
     for dim in [1, 3, 15, 16, 17, 31, 33, 63, 64, 65, 96, 100, 127, 128, 130, 200, 256, 259] {
-        let base_values: Vec<E> = normals(&mut rng, 23 * dim);
+        // Up to four blocks of the largest, for which a query is made ready, and some rows more.
+        let base_values: Vec<E> = normals(&mut rng, 29 * dim);
         let query_values: Vec<E> = normals(&mut rng, 11 * dim);
-        let base = Rows::new(&base_values, dim).unwrap();
+        let all = Rows::new(&base_values, dim).unwrap();
         let queries = Rows::new(&query_values, dim).unwrap();
         every_cell::<E>(|kernel| {
             let what = format!("{} {} {} dim {dim}", kernel.isa(), kernel.metric(), E::TYPE);
+            for count in 24..=all.len() {
+                let mut keys = vec![f32::NAN; count];
+                kernel.rows(queries.row(0), all.slice(0..count), &mut keys);
+                for (row, key) in all.iter().zip(&keys) {
+                    assert_same(*key, kernel.pair(queries.row(0), row), &what);
+                }
+            }
+            let base = all.slice(0..23);
             for count in 0..=base.len() {
                 let part = base.slice(0..count);
                 let mut keys = vec![f32::NAN; count];
