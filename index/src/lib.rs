@@ -49,6 +49,7 @@ mod hnsw;
 mod index;
 mod ivf;
 mod kmeans;
+mod pages;
 mod par;
 mod param;
 mod plan;

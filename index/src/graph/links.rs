@@ -34,6 +34,12 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
+    /// The same graph with its links where walks read them fastest.
+    pub(crate) fn for_walks(mut self) -> Self {
+        self.base = self.base.for_random_reads();
+        self
+    }
+
     /// The lowest level.
     pub(crate) fn ground(&self) -> Level<'_, Same> {
         Level::new(self.base.as_slice(), 2 * self.m, Same)

@@ -16,7 +16,7 @@ use crate::tier::rows::Lent;
 use crate::tier::source::{self, Source};
 use crate::tier::sq::{SqKind, SqTier};
 use crate::tier::{self, Code, Tier};
-use crate::{BuildCx, BuildError, Scratch, SearchError, Stats};
+use crate::{BuildCx, BuildError, Scratch, SearchError, Stats, par};
 
 /// Rows that serve as queries.
 const QUERIES: usize = 128;
@@ -132,16 +132,15 @@ fn places(
     let mut queries: Vec<usize> = source.usable.iter_ones().collect();
     queries.sort_by_cached_key(|row| (mix(!cx.seed ^ mix(*row as u64 + 1)), *row));
     queries.truncate(QUERIES);
-    let mut scratch = Scratch::new();
-    let mut places = Vec::with_capacity(queries.len());
-    for row in queries {
+    let one = |scratch: &mut Scratch, row: usize| {
         if cx.cancel.is_cancelled() {
             return Err(BuildError::Cancelled);
         }
-        let query = source.rows.row(row);
-        let Ok(place) = place(index, graph, tier, source, (row as u32, query), &mut scratch) else { return Ok(None) };
-        places.push(place as f64 / NEAREST as f64);
-    }
+        let query = (row as u32, source.rows.row(row));
+        Ok(place(index, graph, tier, source, query, scratch).ok().map(|place| place as f64 / NEAREST as f64))
+    };
+    let each: Vec<Option<f64>> = par::each(cx, queries, one).into_iter().collect::<Result<_, _>>()?;
+    let Some(mut places) = each.into_iter().collect::<Option<Vec<f64>>>() else { return Ok(None) };
     places.sort_unstable_by(f64::total_cmp);
     let mean = places.iter().sum::<f64>() / places.len().max(1) as f64;
     let most = places.get(places.len().saturating_sub(1) * 19 / 20).copied().unwrap_or(1.0);

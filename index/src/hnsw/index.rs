@@ -70,7 +70,7 @@ impl HnswIndex {
             fit: Fit::EXACT,
             promise: None,
         };
-        index.graph = graph(recipe.shape, spec.metric(), rows, &usable, cx)?;
+        index.graph = graph(recipe.shape, spec.metric(), rows, &usable, cx)?.map(Graph::for_walks);
         let source = Source { metric: spec.metric(), rows, usable: &usable };
         // What follows is a small part of the work, and would count from zero again.
         let (told, cx) = (cx, &BuildCx { progress: &no_progress, ..*cx });

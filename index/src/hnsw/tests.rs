@@ -196,3 +196,21 @@ fn a_query_too_long_for_codes_is_answered_by_the_vectors() {
         assert_eq!(out.into_sorted().len(), 10, "{length}");
     }
 }
+
+#[test]
+fn what_fits_the_data_does_not_depend_on_the_threads() {
+    let fixture = Fixture::clustered(ElementType::F32, Metric::Cosine, 1500, 192, 12);
+    let spec = Spec::new(&HNSW, fixture.element, fixture.dim, fixture.metric, Vec::new()).unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    let cancel = Cancel::new();
+    let on = |pool| {
+        let cx = BuildCx { pool, seed: 3, cancel: &cancel, progress: &no_progress, device: None };
+        let index = HnswIndex::build(&spec, HNSW.recipe(&spec), fixture.rows(), None, &cx).unwrap();
+        let mut bytes = Vec::new();
+        index.save(&mut bytes).unwrap();
+        (index.walked.map(|tier| tier.describe()), index.fit, bytes)
+    };
+    let (one, three) = (on(None), on(Some(&pool)));
+    assert_eq!((one.0.as_deref(), one.1), (Some("SQ4"), three.1));
+    assert!(one.1.refine > 1.0 && one.2 == three.2, "{:?}", one.1);
+}
