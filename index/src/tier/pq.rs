@@ -148,6 +148,7 @@ impl PqTier {
         let shape = (source.code_metric(), source.dim(), source.len());
         let mut tier = Self::new(kind, shape, centroids, (values, codes), Grid::default())?;
         beside::keep(&mut tier, source, cx)?;
+        tier.codes = tier.codes.for_random_reads();
         (cx.progress)(source.len() as u64, source.len() as u64);
         Ok(Some(tier))
     }
