@@ -15,13 +15,15 @@ mod partition;
 mod points;
 mod polish;
 mod sample;
+mod sketch;
 mod twins;
 
 use elanus_kernels::{Kernel, Metric};
 
 use self::crew::Crew;
 use self::layer::Effort;
-pub(crate) use self::points::{Picked, Points};
+pub(crate) use self::points::Points;
+pub(crate) use self::sketch::Sketch;
 use self::twins::Twins;
 use super::levels::insertion_order;
 use super::links::{EMPTY, Graph, Upper, used};

@@ -1,9 +1,9 @@
 //! Which of a node's candidates become its neighbours.
 
-use elanus_kernels::Kernel;
+use elanus_kernels::Number;
 
 use super::Candidate;
-use super::build::{Picked, Points};
+use super::build::Sketch;
 
 /// Kept nodes compared with a candidate at a time: the first few refuse most candidates.
 const STEP: usize = 4;
@@ -22,8 +22,7 @@ pub(crate) struct Choice {
 /// Buffers of [`Pruner::select`].
 #[derive(Debug, Default)]
 pub(crate) struct Pruner {
-    picked: Picked,
-    places: Vec<u32>,
+    nodes: Vec<u32>,
     refused: Vec<Candidate>,
     keys: [f32; STEP],
 }
@@ -34,23 +33,22 @@ impl Pruner {
     /// directions and not all into one cluster. This is RobustPrune of the DiskANN paper (NeurIPS 2019, algorithm 2).
     pub(crate) fn select(
         &mut self,
-        points: Points<'_>,
-        kernel: &Kernel<f32>,
+        sketch: &Sketch<impl Number>,
         candidates: &[Candidate],
         choice: Choice,
         kept: &mut Vec<Candidate>,
     ) {
         kept.clear();
-        self.places.clear();
+        self.nodes.clear();
         self.refused.clear();
-        let (rows, places) = points.pick(candidates.iter().map(|candidate| candidate.node()), &mut self.picked);
-        for (candidate, place) in candidates.iter().zip(places) {
+        let (rows, kernel) = (sketch.rows(), sketch.kernel());
+        for candidate in candidates {
             if kept.len() == choice.degree {
                 break;
             }
-            let vector = rows.row(*place as usize);
+            let vector = rows.row(candidate.node() as usize);
             let limit = candidate.key();
-            let is_refused = self.places.chunks(STEP).any(|kept| {
+            let is_refused = self.nodes.chunks(STEP).any(|kept| {
                 let keys = &mut self.keys[..kept.len()];
                 kernel.gather(vector, rows, kept, keys);
                 keys.iter().any(|key| choice.alpha * *key < limit)
@@ -59,7 +57,7 @@ impl Pruner {
                 self.refused.push(*candidate);
             } else {
                 kept.push(*candidate);
-                self.places.push(*place);
+                self.nodes.push(candidate.node());
             }
         }
         if kept.len() < choice.fill {

@@ -1,7 +1,7 @@
 //! The graph of one level: leaves, candidates, neighbours, links back, and a second look where it is needed.
 
 use elanus_kernels::gemm::Gemm;
-use elanus_kernels::{Kernel, Metric};
+use elanus_kernels::{Metric, Number};
 
 use super::crew::Crew;
 use super::leaf::Reach;
@@ -9,7 +9,8 @@ use super::lists::{List, Lists};
 use super::partition::Cut;
 use super::points::Points;
 use super::polish::First;
-use super::{leaf, mirror, order, partition, polish, sample};
+use super::sketch::Sketch;
+use super::{leaf, mirror, order, partition, polish, sample, sketch};
 use crate::BuildError;
 use crate::graph::Candidate;
 use crate::graph::levels::mix;
@@ -96,49 +97,52 @@ pub(super) fn links(points: Points<'_>, effort: Effort, seed: u64, crew: &Crew<'
     let order = order::by_leaf(&mut leaves, points.len());
     let rows: Vec<u32> = order.iter().map(|node| points.rows[*node as usize]).collect();
     let points = Points { space: points.space, rows: &rows };
-    let mut known = Known::new(points.len(), effort);
-    collect(points, &gemm, &leaves, effort, &mut known, crew)?;
+    let mut all = vec![leaves];
     // One leaf holds all pairs: another cut would find the same.
-    let times = if leaves.len() > 1 { effort.times } else { 1 };
+    let times = if all[0].len() > 1 { effort.times } else { 1 };
     for time in 1..times {
-        leaves = partition::leaves(points, &gemm, cut(time), crew)?;
-        collect(points, &gemm, &leaves, effort, &mut known, crew)?;
+        all.push(partition::leaves(points, &gemm, cut(time), crew)?);
     }
-    drop(leaves);
-    let links = graph(points, &gemm, effort, known, crew)?;
+    let links = match sketch::bytes(points, crew)? {
+        Some(sketch) => seen(&sketch, all, effort, crew)?,
+        None => seen(&sketch::floats(points, crew)?, all, effort, crew)?,
+    };
     Ok(order::undo(&links, degree, &order))
 }
 
-/// The graph that the candidates make, with a second look where they are not good enough.
-fn graph(
-    points: Points<'_>,
-    gemm: &Gemm<f32>,
+/// The links that sketches of the vectors give.
+fn seen<E: Number>(
+    sketch: &Sketch<E>,
+    cuts: Vec<Vec<Vec<u32>>>,
     effort: Effort,
-    mut known: Known,
     crew: &Crew<'_>,
 ) -> Result<Vec<u32>, BuildError> {
-    let kernel = Kernel::<f32>::new(Metric::L2)?;
+    let gemm = Gemm::<E>::new(Metric::L2)?;
+    let mut known = Known::new(sketch.len(), effort);
+    for leaves in cuts {
+        collect(sketch, &gemm, &leaves, effort, &mut known, crew)?;
+    }
     let degree = effort.degree;
     let choice = Choice { degree, alpha: ALPHA, fill: degree * 3 / 4 };
-    if sample::recall(points, gemm, &known.near, crew)? >= ENOUGH {
-        return join(points, &kernel, &known, effort.cap, choice, crew);
+    let recall = sample::recall(sketch, &gemm, &known.near, crew)?;
+    if recall >= ENOUGH {
+        return join(sketch, &known, effort.cap, choice, crew);
     }
     // The first graph need only lead the walks.
-    let links = join(points, &kernel, &known, degree, Choice { fill: degree / 2, ..choice }, crew)?;
+    let first = Choice { fill: degree / 2, ..choice };
+    let links = join(sketch, &known, degree, first, crew)?;
     // The walk finds the nearest again.
     known.near = Lists::new(0, 1);
-    let Some(codes) = polish::Codes::new(points, crew)? else { return Ok(links) };
-    let first = First { points, codes: &codes, links: &links, known: &known, width: effort.width, choice };
-    let mut out = Lists::new(points.len(), degree);
-    polish::polish(first, &kernel, &mut out, crew)?;
-    drop(codes);
-    mirror::links(points, &kernel, &out, choice, crew)
+    let first = First { sketch, links: &links, known: &known, width: effort.width, choice };
+    let mut out = Lists::new(sketch.len(), degree);
+    polish::polish(first, &mut out, crew)?;
+    mirror::links(sketch, &out, choice, crew)
 }
 
 /// Puts what each leaf offers into the lists.
-fn collect(
-    points: Points<'_>,
-    gemm: &Gemm<f32>,
+fn collect<E: Number>(
+    sketch: &Sketch<E>,
+    gemm: &Gemm<E>,
     leaves: &[Vec<u32>],
     effort: Effort,
     lists: &mut Known,
@@ -147,10 +151,10 @@ fn collect(
     let reach = Reach { near: effort.near, far: effort.far };
     for (i, round) in leaves.chunks(ROUND).enumerate() {
         crew.tell(SHARES.0 * (i * ROUND) as f64 / leaves.len() as f64);
-        let offers = crew.map(round.iter().collect(), |work: &mut leaf::Work, nodes: &Vec<u32>| {
-            leaf::compare(points, gemm, nodes, reach, work)
+        let offers = crew.map(round.iter().collect(), |work: &mut leaf::Work<E>, nodes: &Vec<u32>| {
+            leaf::compare(sketch, gemm, nodes, reach, work)
         })?;
-        let span = points.len().div_ceil(4 * crew.threads()).max(1);
+        let span = sketch.len().div_ceil(4 * crew.threads()).max(1);
         let parts: Vec<_> = lists.near.parts(span).into_iter().zip(lists.far.parts(span)).collect();
         crew.map(parts, |spare: &mut Vec<Candidate>, ((first, mut near), (_, mut far))| {
             let end = first + near.len() as u32;
@@ -166,15 +170,14 @@ fn collect(
 
 /// The graph that the candidates make, the `nearest` of each node's list and those far from it.
 fn join(
-    points: Points<'_>,
-    kernel: &Kernel<f32>,
+    sketch: &Sketch<impl Number>,
     lists: &Known,
     nearest: usize,
     choice: Choice,
     crew: &Crew<'_>,
 ) -> Result<Vec<u32>, BuildError> {
     type Work = (Pruner, Vec<Candidate>, Vec<Candidate>);
-    let mut out = Lists::new(points.len(), choice.degree);
+    let mut out = Lists::new(sketch.len(), choice.degree);
     crew.each(out.parts(SPAN), SHARES, |(pruner, all, kept): &mut Work, (first, out): (u32, Vec<List<'_>>)| {
         for (i, mut to) in out.into_iter().enumerate() {
             let node = first + i as u32;
@@ -182,9 +185,9 @@ fn join(
             let near = lists.near.of(node);
             all.extend_from_slice(&near[..near.len().min(nearest)]);
             lists.add_far(node, all);
-            pruner.select(points, kernel, all, choice, kept);
+            pruner.select(sketch, all, choice, kept);
             to.set(kept);
         }
     })?;
-    mirror::links(points, kernel, &out, choice, crew)
+    mirror::links(sketch, &out, choice, crew)
 }

@@ -1,9 +1,9 @@
 //! All nodes of a leaf compared with each other.
 
 use elanus_kernels::gemm::{Gemm, Scratch};
-use elanus_kernels::{Neighbor, TopK};
+use elanus_kernels::{Neighbor, Number, TopK};
 
-use super::points::{Picked, Points};
+use super::sketch::Sketch;
 use crate::graph::Candidate;
 use crate::graph::levels::mix;
 
@@ -11,14 +11,20 @@ use crate::graph::levels::mix;
 const FEW: [u64; 3] = [8, 32, 128];
 
 /// What one thread works with.
-#[derive(Default)]
-pub(super) struct Work {
-    picked: Picked,
+pub(super) struct Work<E> {
+    picked: Vec<E>,
     scratch: Scratch,
     found: Vec<Neighbor>,
-    others: Picked,
+    others: Vec<E>,
     /// Place in the leaf and candidate for it.
     pairs: Vec<(u32, Candidate)>,
+}
+
+impl<E> Default for Work<E> {
+    fn default() -> Self {
+        let (picked, others) = (Vec::new(), Vec::new());
+        Self { picked, scratch: Scratch::default(), found: Vec::new(), others, pairs: Vec::new() }
+    }
 }
 
 /// What a leaf offers to its nodes.
@@ -96,15 +102,15 @@ pub(super) struct Reach {
 }
 
 /// Compares all nodes of a leaf.
-pub(super) fn compare<'a>(
-    points: Points<'_>,
-    gemm: &Gemm<f32>,
+pub(super) fn compare<'a, E: Number>(
+    sketch: &Sketch<E>,
+    gemm: &Gemm<E>,
     nodes: &'a [u32],
     reach: Reach,
-    work: &mut Work,
+    work: &mut Work<E>,
 ) -> Offers<'a> {
     let Work { picked, scratch, found, pairs, others } = work;
-    let rows = points.gather(nodes, picked);
+    let rows = sketch.gather(nodes, picked);
     let queries = gemm.pack(rows);
     let mut nearest: Vec<TopK> = nodes.iter().map(|_| TopK::new(reach.near + 1)).collect();
     gemm.search(&queries, rows, 0, None, scratch, &mut nearest);
@@ -125,7 +131,7 @@ pub(super) fn compare<'a>(
         if drawn.is_empty() {
             continue;
         }
-        let base = points.gather(&drawn, others);
+        let base = sketch.gather(&drawn, others);
         nearest.iter_mut().for_each(|nearest| nearest.reset(reach.far / FEW.len() + 1));
         gemm.search(&queries, base, 0, None, scratch, &mut nearest);
         for (i, nearest) in nearest.iter_mut().enumerate() {

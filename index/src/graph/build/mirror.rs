@@ -1,10 +1,10 @@
 //! Links back: who is linked to by a node may want to link to it.
 
-use elanus_kernels::Kernel;
+use elanus_kernels::Number;
 
 use super::crew::Crew;
 use super::lists::Lists;
-use super::points::Points;
+use super::sketch::Sketch;
 use crate::BuildError;
 use crate::graph::Candidate;
 use crate::graph::links::EMPTY;
@@ -23,13 +23,12 @@ struct Work {
 
 /// The graph, `degree` links to a node, made of the links `out` and those back.
 pub(super) fn links(
-    points: Points<'_>,
-    kernel: &Kernel<f32>,
+    sketch: &Sketch<impl Number>,
     out: &Lists,
     choice: Choice,
     crew: &Crew<'_>,
 ) -> Result<Vec<u32>, BuildError> {
-    let count = points.len();
+    let count = sketch.len();
     let mut links = vec![EMPTY; count * choice.degree];
     // Each part reads all links for those into it.
     let span = count.div_ceil(2 * crew.threads()).max(1);
@@ -47,7 +46,7 @@ pub(super) fn links(
             all.sort_unstable();
             all.dedup();
             let chosen = if all.len() > choice.degree {
-                pruner.select(points, kernel, all, choice, kept);
+                pruner.select(sketch, all, choice, kept);
                 &*kept
             } else {
                 &*all

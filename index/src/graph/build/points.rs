@@ -12,44 +12,21 @@ pub(crate) struct Points<'a> {
     pub(crate) rows: &'a [u32],
 }
 
-/// Vectors brought together, or the way to them.
+/// Vectors brought together.
 #[derive(Debug, Default)]
 pub(crate) struct Picked {
     values: Vec<f32>,
     buffer: Vec<f32>,
-    /// Where each vector that was asked for is in the rows that [`Points::pick`] returns.
-    pub(crate) places: Vec<u32>,
 }
 
-impl<'a> Points<'a> {
+impl Points<'_> {
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// The vectors of nodes: at [`Picked::places`] in the returned rows, one place for each node. They are copied only
-    /// where they do not lie in memory as they are wanted.
-    pub(crate) fn pick<'b>(
-        &'b self,
-        nodes: impl Iterator<Item = u32>,
-        picked: &'b mut Picked,
-    ) -> (Rows<'b, f32>, &'b [u32]) {
-        let Picked { values, buffer, places } = picked;
-        places.clear();
-        if let Some(rows) = self.space.plain() {
-            places.extend(nodes.map(|node| self.rows[node as usize]));
-            return (rows, places);
-        }
-        values.clear();
-        for (place, node) in nodes.enumerate() {
-            values.extend_from_slice(self.space.vector(self.rows[node as usize], buffer));
-            places.push(place as u32);
-        }
-        (dense(values, self.space.dim()), places)
-    }
-
     /// Copies the vectors of nodes one after another.
     pub(crate) fn gather<'b>(&self, nodes: &[u32], picked: &'b mut Picked) -> Rows<'b, f32> {
-        let Picked { values, buffer, .. } = picked;
+        let Picked { values, buffer } = picked;
         values.clear();
         for node in nodes {
             values.extend_from_slice(self.space.vector(self.rows[*node as usize], buffer));

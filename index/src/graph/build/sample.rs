@@ -1,11 +1,11 @@
 //! How many of their nearest nodes the candidate lists hold, judged by a sample.
 
-use elanus_kernels::TopK;
 use elanus_kernels::gemm::{Gemm, Scratch};
+use elanus_kernels::{Number, TopK};
 
 use super::crew::Crew;
 use super::lists::Lists;
-use super::points::{Picked, Points};
+use super::sketch::Sketch;
 use crate::BuildError;
 
 /// Nodes of the sample.
@@ -16,17 +16,22 @@ const NEAREST: usize = 10;
 const SPAN: usize = 4096;
 
 /// The share of the true nearest nodes of a sample that its candidate lists hold.
-pub(super) fn recall(points: Points<'_>, gemm: &Gemm<f32>, lists: &Lists, crew: &Crew<'_>) -> Result<f64, BuildError> {
-    let step = points.len().div_ceil(NODES);
-    let sample: Vec<u32> = (0..points.len() as u32).step_by(step).collect();
-    let mut picked = Picked::default();
-    let queries = gemm.pack(points.gather(&sample, &mut picked));
+pub(super) fn recall<E: Number>(
+    sketch: &Sketch<E>,
+    gemm: &Gemm<E>,
+    lists: &Lists,
+    crew: &Crew<'_>,
+) -> Result<f64, BuildError> {
+    let step = sketch.len().div_ceil(NODES);
+    let sample: Vec<u32> = (0..sketch.len() as u32).step_by(step).collect();
+    let mut picked = Vec::new();
+    let queries = gemm.pack(sketch.gather(&sample, &mut picked));
     let holders = || -> Vec<TopK> { sample.iter().map(|_| TopK::new(NEAREST + 1)).collect() };
-    let spans = (0..points.len() as u32).step_by(SPAN).collect();
-    let parts = crew.map(spans, |(picked, scratch): &mut (Picked, Scratch), first: u32| {
-        let nodes: Vec<u32> = (first..points.len().min(first as usize + SPAN) as u32).collect();
+    let spans = (0..sketch.len() as u32).step_by(SPAN).collect();
+    let parts = crew.map(spans, |(picked, scratch): &mut (Vec<E>, Scratch), first: u32| {
+        let nodes: Vec<u32> = (first..sketch.len().min(first as usize + SPAN) as u32).collect();
         let mut nearest = holders();
-        gemm.search(&queries, points.gather(&nodes, picked), first, None, scratch, &mut nearest);
+        gemm.search(&queries, sketch.gather(&nodes, picked), first, None, scratch, &mut nearest);
         nearest
     })?;
     let mut nearest = holders();

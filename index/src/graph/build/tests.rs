@@ -76,7 +76,7 @@ fn rows_that_cannot_be_told_apart_are_cut_all_the_same() {
 #[test]
 fn a_leaf_offers_the_nearest_in_both_directions() {
     let values = crowded(90, 2, 5);
-    let (space, rows) = space(&values);
+    let (space, _) = space(&values);
     let kernel = Kernel::<f32>::new(Metric::L2).unwrap();
     let nodes: Vec<u32> = (0..90).filter(|node| node % 3 != 0).collect();
     let nearest = |node: u32| {
@@ -89,9 +89,8 @@ fn a_leaf_offers_the_nearest_in_both_directions() {
         near
     };
     let gemm = Gemm::new(Metric::L2).unwrap();
-    let points = Points { space: &space, rows: &rows };
     let reach = Reach { near: 5, far: 4 };
-    let offers = compare(points, &gemm, &nodes, reach, &mut Default::default());
+    let offers = compare(&Sketch::of(&space), &gemm, &nodes, reach, &mut Default::default());
     let mut seen = Vec::new();
     for offer in offers.within(10, 70) {
         let mut want = nearest(offer.node);

@@ -6,18 +6,15 @@ use super::*;
 use crate::graph::space::Shaped;
 
 fn select(metric: Metric, points: &[[f32; 2]], node: u32, candidates: &[u32], choice: Choice) -> Vec<u32> {
-    let rows: Vec<u32> = (0..points.len() as u32).collect();
     let all = Rows::new(points.as_flattened(), 2).unwrap();
-    let space = Shaped::new(metric, all.into(), rows.iter().copied());
-    let points = Points { space: &space, rows: &rows };
-    let kernel = Kernel::new(Metric::L2).unwrap();
-    let (mut own, mut other) = (Vec::new(), Vec::new());
-    let vector = points.space.vector(node, &mut own).to_vec();
-    let key = |row: &u32| Candidate::new(kernel.pair(&vector, points.space.vector(*row, &mut other)), *row);
+    let space = Shaped::new(metric, all.into(), 0..points.len() as u32);
+    let sketch = Sketch::of(&space);
+    let (rows, vector) = (sketch.rows(), sketch.rows().row(node as usize));
+    let key = |row: &u32| Candidate::new(sketch.kernel().pair(vector, rows.row(*row as usize)), *row);
     let mut candidates: Vec<Candidate> = candidates.iter().map(key).collect();
     candidates.sort_unstable();
     let (mut pruner, mut kept) = (Pruner::default(), Vec::new());
-    pruner.select(points, &kernel, &candidates, choice, &mut kept);
+    pruner.select(&sketch, &candidates, choice, &mut kept);
     assert!(kept.is_sorted());
     kept.iter().map(|kept| kept.node()).collect()
 }
