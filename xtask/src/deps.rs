@@ -49,7 +49,7 @@ static RULES: &[Rule] = &[
         name: "elanus-index",
         ours: &["elanus-kernels"],
         ours_in_tests: &["elanus-datasets"],
-        required: Some(&["bytemuck", "crc32c", "parking_lot", "rayon"]),
+        required: Some(&["bytemuck", "crc32c", "memmap2", "parking_lot", "rayon"]),
         refused: ASYNC,
     },
     Rule {
