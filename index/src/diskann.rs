@@ -34,7 +34,8 @@ pub use self::write::WriteError;
 use crate::graph::MAX_NODE;
 use crate::read_at::{InMemory, ReadAt};
 use crate::{
-    Blob, BuildCx, BuildError, Index, IndexFactory, OpenCx, OpenError, Param, ParamError, ParamSet, Spec, check,
+    Blob, BuildCx, BuildError, FileFactory, Index, IndexFactory, OpenCx, OpenError, Param, ParamError, ParamSet, Spec,
+    check,
 };
 
 /// DISKANN: codes in memory, links and vectors in a file.
@@ -77,6 +78,23 @@ macro_rules! disk_factory {
             }
         }
 
+        impl FileFactory for $type {
+            fn write(
+                &self,
+                spec: &Spec,
+                rows: AnyRows<'_>,
+                present: Option<BitmapView<'_>>,
+                cx: &BuildCx<'_>,
+                out: &mut dyn Write,
+            ) -> Result<(), WriteError> {
+                Self::write(self, spec, rows, present, cx, out)
+            }
+
+            fn open_at(&self, reader: Arc<dyn ReadAt>, spec: &Spec, budget: u64) -> Result<Box<dyn Index>, OpenError> {
+                Ok(Box::new(Self::open_at(self, reader, spec, budget)?))
+            }
+        }
+
         impl IndexFactory for $type {
             fn name(&self) -> &'static str {
                 $name
@@ -92,6 +110,10 @@ macro_rules! disk_factory {
 
             fn supports(&self, element: ElementType, metric: Metric) -> bool {
                 vectors::takes(element) && element.supports(metric)
+            }
+
+            fn on_file(&self) -> Option<&dyn FileFactory> {
+                Some(self)
             }
 
             fn check(&self, params: &ParamSet, _element: ElementType, _dim: usize) -> Result<(), ParamError> {

@@ -1,6 +1,7 @@
 //! The list of index types, what one can do, and what it builds from.
 
 use std::fmt::Debug;
+use std::io::Write;
 use std::sync::Arc;
 
 use elanus_kernels::backend::Backend;
@@ -9,9 +10,10 @@ use rayon::ThreadPool;
 
 use crate::gpu::{Device, GpuBruteForce};
 use crate::hnsw::{HNSW, HNSW_PQ, HNSW_PRQ, HNSW_SQ};
+use crate::read_at::ReadAt;
 use crate::{
     Aisaq, AutoIndex, Blob, BuildError, Cancel, Diskann, Flat, Index, OpenError, Param, ParamError, ParamSet,
-    SpecError, Stage,
+    SpecError, Stage, WriteError,
 };
 
 /// The greatest dimension that a [`Spec`] takes.
@@ -44,6 +46,11 @@ pub trait IndexFactory: Sync + Send + Debug {
     /// Whether it takes vectors of this element type with this metric.
     fn supports(&self, element: ElementType, metric: Metric) -> bool;
 
+    /// The type as one of those that answer from a file, if it is.
+    fn on_file(&self) -> Option<&dyn FileFactory> {
+        None
+    }
+
     /// Refuses build parameters that do not go together, or not with such vectors.
     ///
     /// # Errors
@@ -54,6 +61,11 @@ pub trait IndexFactory: Sync + Send + Debug {
 
     /// Whether its indexes can be searched by a device.
     fn takes_device(&self) -> bool {
+        false
+    }
+
+    /// Whether its indexes compare every row that may be returned, so that none is missed.
+    fn is_exact(&self) -> bool {
         false
     }
 
@@ -78,6 +90,31 @@ pub trait IndexFactory: Sync + Send + Debug {
     /// When the bytes are not such an index or were saved from another spec. Whatever they are, nothing read from them
     /// can make a later search leave its bounds.
     fn open(&self, blob: Blob, spec: &Spec, cx: &OpenCx<'_>) -> Result<Box<dyn Index>, OpenError>;
+}
+
+/// An index type whose indexes answer from a file that is read as searches need it, so that it need be neither in memory
+/// nor mapped.
+pub trait FileFactory: Sync + Send + Debug {
+    /// Builds an index and writes the bytes that [`IndexFactory::open`] and [`FileFactory::open_at`] take, of which it
+    /// holds only a few in memory at a time.
+    ///
+    /// # Errors
+    /// Those of [`IndexFactory::build`] and of the writer.
+    fn write(
+        &self,
+        spec: &Spec,
+        rows: AnyRows<'_>,
+        present: Option<BitmapView<'_>>,
+        cx: &BuildCx<'_>,
+        out: &mut dyn Write,
+    ) -> Result<(), WriteError>;
+
+    /// Opens what was written, keeping at most `budget` bytes in memory, which [`Index::footprint_bytes`] tells. Damage
+    /// to what is not kept is found when a search reads it.
+    ///
+    /// # Errors
+    /// As [`IndexFactory::open`], and [`OpenError::Memory`] when the budget is below what the index needs.
+    fn open_at(&self, reader: Arc<dyn ReadAt>, spec: &Spec, budget: u64) -> Result<Box<dyn Index>, OpenError>;
 }
 
 /// What an index is built from: its type, element, dimension, metric and build parameters, checked against each other.

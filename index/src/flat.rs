@@ -38,6 +38,10 @@ impl IndexFactory for Flat {
         element.supports(metric)
     }
 
+    fn is_exact(&self) -> bool {
+        true
+    }
+
     fn build(
         &self,
         spec: &Spec,

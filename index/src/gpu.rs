@@ -54,6 +54,10 @@ impl IndexFactory for GpuBruteForce {
         true
     }
 
+    fn is_exact(&self) -> bool {
+        true
+    }
+
     fn build(
         &self,
         spec: &Spec,

@@ -1,14 +1,16 @@
 //! An index that changes: rows are appended and removed while searches run.
 //!
 //! # How an engine uses it
-//! One [`GrowingIndex`] stands beside a growing segment, for one vector field. The write path calls
-//! [`GrowingIndex::append`] with the vectors of each insert, in the order of the segment's rows, so that an id here is
-//! the row's id there (a row without a vector is appended as NaN, or zeros and then removed), and
-//! [`GrowingIndex::remove`] once no reader may see a deleted row any more; rows that only some readers may see are left
-//! to the filter of each search. A background job calls [`GrowingIndex::grow`] with the threads it has; nothing
-//! is wrong while it does not, only slower. The index keeps the vectors itself, so that the segment need not, and
-//! hands them out by [`GrowingIndex::with_rows`]. Ids are never used again: room is won back when the segment is sealed,
-//! which is to build an index over the rows that are left and to drop this one.
+//! One [`GrowingIndex`] stands beside a growing segment, for one vector field. It is given the vectors in the order of
+//! the segment's rows, so that an id here is the row's id there: by [`GrowingIndex::append`], which copies them, so that
+//! the segment need not keep them (they are handed out by [`GrowingIndex::with_rows`]), or by [`GrowingIndex::share`],
+//! which holds on to those of the segment. That may be done by the write path or some time later; until then the segment
+//! compares its newest rows itself. A row without a vector is appended as NaN, or zeros and then removed.
+//! [`GrowingIndex::remove`] is called once no reader may see a deleted row any more; rows that only some readers may see
+//! are left to the filter of each search. A background job calls [`GrowingIndex::grow`] with the threads it has, or
+//! [`GrowingIndex::grow_once`] where it has other things to do between; nothing is wrong while it does not, only slower.
+//! Ids are never used again: room is won back when the segment is sealed, which is to build an index over the rows that
+//! are left and to drop this one.
 //!
 //! # Who waits for whom
 //! A search takes a pointer to the newest state and works on that. It waits for nothing but the exchange of that
@@ -25,6 +27,7 @@ mod mend;
 mod pieces;
 mod prune;
 mod search;
+mod shared;
 mod space;
 mod view;
 mod walk;
@@ -39,6 +42,7 @@ use self::flags::{Flag, Flags};
 use self::insert::Works;
 use self::pieces::Piece;
 use self::search::Run;
+pub use self::shared::SharedRows;
 use self::space::Space;
 use self::view::View;
 use crate::graph::{MAX_NODE, Shape};
@@ -189,19 +193,11 @@ impl GrowingIndex {
     /// # Errors
     /// When the rows do not fit the spec, or there would be more than are allowed; then none is taken in.
     pub fn append(&self, rows: AnyRows<'_>) -> Result<u32, BuildError> {
-        if rows.element() != self.spec.element() {
-            return Err(BuildError::Element { want: self.spec.element(), got: rows.element() });
-        }
-        if rows.dim() != self.spec.dim() {
-            return Err(BuildError::Dim { want: self.spec.dim(), got: rows.dim() });
-        }
+        self.check(rows)?;
         let _appends = self.appends.lock();
         let mut view = View::clone(&self.view());
         let first = view.len;
-        let total = (first as usize).saturating_add(rows.len());
-        if total > self.limits.max_rows {
-            return Err(BuildError::TooManyRows { rows: total, max: self.limits.max_rows });
-        }
+        self.check_room((first as usize).saturating_add(rows.len()))?;
         if rows.is_empty() {
             return Ok(first);
         }
@@ -209,6 +205,21 @@ impl GrowingIndex {
         // The graph may be another one by now.
         self.publish(|now| View { graph: Arc::clone(&now.graph), ..view });
         Ok(first)
+    }
+
+    fn check(&self, rows: AnyRows<'_>) -> Result<(), BuildError> {
+        if rows.element() != self.spec.element() {
+            return Err(BuildError::Element { want: self.spec.element(), got: rows.element() });
+        }
+        if rows.dim() != self.spec.dim() {
+            return Err(BuildError::Dim { want: self.spec.dim(), got: rows.dim() });
+        }
+        Ok(())
+    }
+
+    fn check_room(&self, total: usize) -> Result<(), BuildError> {
+        let max = self.limits.max_rows;
+        if total > max { Err(BuildError::TooManyRows { rows: total, max }) } else { Ok(()) }
     }
 
     /// Removes a row: searches that begin after this returns do not find it. Says whether it was there.
@@ -236,22 +247,41 @@ impl GrowingIndex {
             if cx.cancel.is_cancelled() {
                 return Err(BuildError::Cancelled);
             }
-            self.join_codes();
-            let view = self.view();
-            if self.mend(&view, &mut growth, cx)? {
-                continue;
-            }
-            self.reach(&mut growth, cx)?;
-            let Some(range) = insert::due(&view, self.limits.flat_rows) else { break };
-            let count = range.len();
-            let Growth { works, longest, .. } = &mut *growth;
-            let (grown, entered) = insert::insert(&view, range, self.shape, self.spec.metric(), longest, works, cx)?;
-            growth.changed += entered;
-            self.publish(|now| View { graph: Arc::new(grown), ..View::clone(now) });
-            done += count;
+            let Some(entered) = self.step(&mut growth, cx)? else { break };
+            done += entered;
         }
         (cx.progress)(total.max(done as u64), total.max(done as u64));
         Ok(done)
+    }
+
+    /// Does one part of what [`GrowingIndex::grow`] does, a batch or what is to be mended, and says whether there was
+    /// any. `cx.progress` is not told.
+    ///
+    /// # Errors
+    /// As [`GrowingIndex::grow`].
+    pub fn grow_once(&self, cx: &BuildCx<'_>) -> Result<bool, BuildError> {
+        let Some(mut growth) = self.growth.try_lock() else { return Ok(false) };
+        if cx.cancel.is_cancelled() {
+            return Err(BuildError::Cancelled);
+        }
+        Ok(self.step(&mut growth, cx)?.is_some())
+    }
+
+    /// How many rows entered the graph by the next step; `None` where there was nothing to do.
+    fn step(&self, growth: &mut Growth, cx: &BuildCx<'_>) -> Result<Option<usize>, BuildError> {
+        self.join_codes();
+        let view = self.view();
+        if self.mend(&view, growth, cx)? {
+            return Ok(Some(0));
+        }
+        self.reach(growth, cx)?;
+        let Some(range) = insert::due(&view, self.limits.flat_rows) else { return Ok(None) };
+        let count = range.len();
+        let Growth { works, longest, .. } = growth;
+        let (grown, entered) = insert::insert(&view, range, self.shape, self.spec.metric(), longest, works, cx)?;
+        growth.changed += entered;
+        self.publish(|now| View { graph: Arc::new(grown), ..View::clone(now) });
+        Ok(Some(count))
     }
 
     /// Mends the graph if enough of it was removed, and says whether it was.

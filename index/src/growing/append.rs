@@ -51,7 +51,12 @@ pub(super) fn append(spec: &Spec, rows: AnyRows<'_>, view: &mut View) -> Result<
         push(&mut pieces, RowPiece::new(from + at as u32, part).ok_or(refused)?, PIECE);
     }
     view.rows = Arc::new(pieces);
-    view.len = len as u32;
+    take_in(spec, view, len)
+}
+
+/// Checks rows that a state has got in pieces, `len` in all, and puts those that are new in codes.
+pub(super) fn take_in(spec: &Spec, view: &mut View, len: usize) -> Result<(), BuildError> {
+    let from = std::mem::replace(&mut view.len, len as u32);
     view.flags.grow(len);
     mark_usable(spec, view, from)?;
     if let Some(codec) = view.codec.clone() {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use elanus_kernels::codes::dot::Records;
 use elanus_kernels::{AnyRows, Bf16, F16, Rows};
 
+use super::shared::SharedRows;
 use crate::array::Lines;
 
 /// Some rows in the order of their ids.
@@ -16,7 +17,11 @@ pub(super) trait Piece: Sized {
     fn first(&self) -> u32;
     /// How many rows there are.
     fn len(&self) -> usize;
-    /// Pieces that follow each other, of which there is at least one, as one.
+    /// Whether it may be joined with others.
+    fn joins(&self) -> bool {
+        true
+    }
+    /// Pieces that follow each other and may be joined, of which there is at least one, as one.
     fn joined(parts: &[Arc<Self>]) -> Arc<Self>;
 }
 
@@ -49,13 +54,29 @@ impl Values {
             (Self::F32(_) | Self::F16(_) | Self::Bf16(_) | Self::I8(_), _) => {}
         }
     }
+
+    /// The values as rows; `None` is never returned for values of whole rows.
+    fn rows(&self, dim: usize) -> Option<AnyRows<'_>> {
+        match self {
+            Self::F32(values) => Rows::new(values, dim).ok().map(AnyRows::F32),
+            Self::F16(values) => Rows::new(values, dim).ok().map(AnyRows::F16),
+            Self::Bf16(values) => Rows::new(values, dim).ok().map(AnyRows::Bf16),
+            Self::I8(values) => Rows::new(values, dim).ok().map(AnyRows::I8),
+        }
+    }
 }
 
-/// Rows as they were appended.
+/// Rows as they were appended, or as somebody else keeps them.
 pub(super) struct RowPiece {
     first: u32,
-    dim: usize,
-    values: Values,
+    len: usize,
+    kept: Kept,
+}
+
+/// Who keeps the rows of a piece.
+enum Kept {
+    Here { dim: usize, values: Values },
+    Elsewhere(Arc<dyn SharedRows>),
 }
 
 impl RowPiece {
@@ -68,26 +89,38 @@ impl RowPiece {
             AnyRows::I8(rows) => Values::I8(rows.data().to_vec()),
             AnyRows::U8(_) | AnyRows::U4(_) | AnyRows::Binary(_) => return None,
         };
-        Some(Self { first, dim: rows.dim(), values })
+        Some(Self { first, len: rows.len(), kept: Kept::Here { dim: rows.dim(), values } })
     }
 
-    /// The rows; `None` is never returned for a piece made of whole rows.
+    /// Holds on to `len` rows that are kept elsewhere.
+    pub(super) fn shared(first: u32, len: usize, rows: Arc<dyn SharedRows>) -> Self {
+        Self { first, len, kept: Kept::Elsewhere(rows) }
+    }
+
+    /// The rows; `None` only where somebody else no longer has those that were shared.
     pub(super) fn rows(&self) -> Option<AnyRows<'_>> {
-        match &self.values {
-            Values::F32(values) => Rows::new(values, self.dim).ok().map(AnyRows::F32),
-            Values::F16(values) => Rows::new(values, self.dim).ok().map(AnyRows::F16),
-            Values::Bf16(values) => Rows::new(values, self.dim).ok().map(AnyRows::Bf16),
-            Values::I8(values) => Rows::new(values, self.dim).ok().map(AnyRows::I8),
+        let rows = match &self.kept {
+            Kept::Here { dim, values } => values.rows(*dim),
+            Kept::Elsewhere(rows) => rows.rows(),
+        };
+        rows.filter(|rows| rows.len() == self.len)
+    }
+
+    /// Bytes of the values that are kept here.
+    pub(super) fn size_bytes(&self) -> usize {
+        match &self.kept {
+            Kept::Here { values: Values::F32(values), .. } => size_of_val(values.as_slice()),
+            Kept::Here { values: Values::F16(values), .. } => size_of_val(values.as_slice()),
+            Kept::Here { values: Values::Bf16(values), .. } => size_of_val(values.as_slice()),
+            Kept::Here { values: Values::I8(values), .. } => size_of_val(values.as_slice()),
+            Kept::Elsewhere(_) => 0,
         }
     }
 
-    /// Bytes of the values.
-    pub(super) fn size_bytes(&self) -> usize {
-        match &self.values {
-            Values::F32(values) => size_of_val(values.as_slice()),
-            Values::F16(values) => size_of_val(values.as_slice()),
-            Values::Bf16(values) => size_of_val(values.as_slice()),
-            Values::I8(values) => size_of_val(values.as_slice()),
+    fn values(&self) -> Option<(usize, &Values)> {
+        match &self.kept {
+            Kept::Here { dim, values } => Some((*dim, values)),
+            Kept::Elsewhere(_) => None,
         }
     }
 }
@@ -98,20 +131,21 @@ impl Piece for RowPiece {
     }
 
     fn len(&self) -> usize {
-        let values = match &self.values {
-            Values::F32(values) => values.len(),
-            Values::F16(values) => values.len(),
-            Values::Bf16(values) => values.len(),
-            Values::I8(values) => values.len(),
-        };
-        values / self.dim
+        self.len
+    }
+
+    fn joins(&self) -> bool {
+        self.values().is_some()
     }
 
     fn joined(parts: &[Arc<Self>]) -> Arc<Self> {
-        let total = parts.iter().map(|part| part.len() * part.dim).sum();
-        let mut values = parts[0].values.of_same_type(total);
-        parts.iter().for_each(|part| values.extend(&part.values));
-        Arc::new(Self { first: parts[0].first, dim: parts[0].dim, values })
+        let len = parts.iter().map(|part| part.len).sum();
+        let mut joined: Option<(usize, Values)> = None;
+        for (dim, part) in parts.iter().filter_map(|part| part.values()) {
+            joined.get_or_insert_with(|| (dim, part.of_same_type(len * dim))).1.extend(part);
+        }
+        let (dim, values) = joined.unwrap_or((1, Values::F32(Vec::new())));
+        Arc::new(Self { first: parts[0].first, len, kept: Kept::Here { dim, values } })
     }
 }
 
@@ -182,6 +216,8 @@ pub(super) fn push<P: Piece>(list: &mut Vec<Arc<P>>, piece: P, max: usize) {
     while let Some(before) = first.checked_sub(1).map(|at| list[at].len())
         && before < 2 * total
         && before + total <= max
+        && piece.joins()
+        && list[first - 1].joins()
     {
         total += before;
         first -= 1;

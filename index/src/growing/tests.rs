@@ -478,3 +478,65 @@ fn the_inner_product_finds_long_rows() {
     }
     assert!(found >= 480, "{found} of 500");
 }
+
+/// Rows that lie elsewhere.
+struct Lent(Vec<f32>);
+
+impl SharedRows for Lent {
+    fn rows(&self) -> Option<AnyRows<'_>> {
+        Some(any(&self.0))
+    }
+}
+
+#[test]
+fn shared_rows_answer_as_copied_ones_do() {
+    let limits = GrowingLimits { flat_rows: 1_500, ..GrowingLimits::default() };
+    let made = |metric| GrowingIndex::new(&spec_of(metric, DIM, 12, 80), limits).unwrap();
+    for metric in [Metric::L2, Metric::Ip, Metric::Cosine] {
+        let data = Source::new(11, 30, 1.0).rows(4_000);
+        let (copied, shared) = (made(metric), made(metric));
+        let mut blocks: Vec<Arc<dyn SharedRows>> = vec![Arc::new(Lent(Vec::new()))];
+        for part in data.chunks(700 * DIM) {
+            copied.append(any(part)).unwrap();
+            blocks.push(Arc::new(Lent(part.to_vec())));
+            assert_eq!(shared.share(&blocks).unwrap(), copied.len());
+            assert_eq!(grow_on(&copied, 1), grow_on(&shared, 1));
+            // Neighbours are put into one block now and then.
+            if blocks.len() == 4 {
+                blocks = vec![Arc::new(Lent(data[..copied.len() * DIM].to_vec()))];
+            }
+        }
+        assert_eq!(shared.share(&blocks[..1]).unwrap(), 4_000, "fewer blocks than before change nothing");
+        assert!(shared.footprint_bytes() + (data.len() * 4) as u64 <= copied.footprint_bytes());
+        for at in (0..4_000).step_by(97) {
+            let query = &data[at * DIM..][..DIM];
+            assert_eq!(find(&shared, query, TEN), find(&copied, query, TEN), "{metric:?}, row {at}");
+        }
+        // One may follow the other.
+        shared.append(any(&data[..DIM])).unwrap();
+        let twins: Vec<u32> = find(&shared, &data[..DIM], TEN).iter().map(|near| near.id).collect();
+        assert!(metric == Metric::Ip || (twins.contains(&0) && twins.contains(&4_000)), "{metric:?}: {twins:?}");
+    }
+    let wide: Arc<dyn SharedRows> = Arc::new(Lent(vec![0.0; DIM]));
+    let index = GrowingIndex::new(&spec_of(Metric::L2, DIM + 1, 12, 80), limits).unwrap();
+    assert!(matches!(index.share(&[wide]), Err(BuildError::Dim { want, got: DIM }) if want == DIM + 1));
+}
+
+#[test]
+fn one_step_after_another_grows_as_one_call_does() {
+    let limits = GrowingLimits { flat_rows: 1_500, ..GrowingLimits::default() };
+    let data = Source::new(13, 30, 0.0).rows(4_000);
+    let (whole, steps) = [(); 2].map(|()| GrowingIndex::new(&spec_of(Metric::L2, DIM, 12, 80), limits).unwrap()).into();
+    whole.append(any(&data)).unwrap();
+    steps.append(any(&data)).unwrap();
+    grow_on(&whole, 1);
+    let cancel = Cancel::new();
+    let cx = BuildCx { pool: None, seed: SEED, cancel: &cancel, progress: &no_progress, device: None };
+    while steps.grow_once(&cx).unwrap() {}
+    assert_eq!(whole.pending(), steps.pending());
+    for query in data.chunks(DIM).step_by(97) {
+        assert_eq!(find(&whole, query, TEN), find(&steps, query, TEN));
+    }
+    cancel.cancel();
+    assert!(matches!(steps.grow_once(&cx), Err(BuildError::Cancelled)));
+}
