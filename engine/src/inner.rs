@@ -2,9 +2,11 @@
 
 use crate::catalog::{AliasRecord, Catalog, Change, CollectionRecord, DatabaseRecord};
 use crate::commit::{Committer, Progress};
+use crate::disk::DiskMemory;
 use crate::error::{Error, Result, Subject};
 use crate::gpu::Gpu;
 use crate::job::Jobs;
+use crate::recover::Opening;
 use crate::settings::Settings;
 use crate::shard::Shard;
 use crate::store::Store;
@@ -67,6 +69,7 @@ pub(crate) struct Inner {
     pub(crate) searchers: rayon::ThreadPool,
     pub(crate) builders: rayon::ThreadPool,
     pub(crate) gpu: Gpu,
+    pub(crate) disk: Arc<DiskMemory>,
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) closed: AtomicBool,
     /// Keeps other processes out; taken when the database is closed.
@@ -138,6 +141,9 @@ impl CollectionState {
 
     /// Stops the builds of an index, or all of them.
     pub(crate) fn cancel_builds(&self, index_id: Option<i64>) {
+        if index_id.is_none() {
+            self.shard.stop_growing(None);
+        }
         self.builds.lock().retain(|(_, index), build| {
             let hit = index_id.is_none_or(|wanted| wanted == *index);
             if hit {
@@ -187,6 +193,11 @@ impl Inner {
     /// Refuses calls on a closed database.
     pub(crate) fn check_open(&self) -> Result<()> {
         if self.closed.load(Ordering::SeqCst) { Err(Error::unavailable("the database is closed")) } else { Ok(()) }
+    }
+
+    /// What indexes are opened with.
+    pub(crate) fn opening(&self) -> Opening<'_> {
+        Opening { store: self.store.as_ref(), gpu: &self.gpu, disk: &self.disk }
     }
 
     /// A fresh identifier; timestamps serve, as they are never given twice.

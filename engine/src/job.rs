@@ -6,6 +6,7 @@
 mod backoff;
 mod checkpoint;
 mod compact;
+mod grow;
 mod index;
 mod seal;
 
@@ -23,8 +24,10 @@ use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How long the thread sleeps when nothing wakes it.
+/// How long a thread sleeps when nothing wakes it.
 const IDLE: Duration = Duration::from_secs(1);
+/// The same for indexes of growing rows: what came meanwhile is compared one by one.
+const GROW_IDLE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Default)]
 struct Board {
@@ -55,31 +58,35 @@ impl Jobs {
         Arc::new(Self::default())
     }
 
-    /// Starts one thread for sealing and saving, which writers may wait for, and one each for index builds and merges,
-    /// which may take long.
+    /// Starts one thread for sealing and saving, which writers may wait for, and one each for index builds, merges and
+    /// indexes of growing rows, which may take long.
     pub(crate) fn start(self: &Arc<Self>, inner: &Arc<Inner>) -> Result<()> {
-        let rounds: [(&str, Round); 3] =
-            [("jobs", storage_round), ("index-jobs", index_round), ("merge-jobs", merge_round)];
-        for (name, work) in rounds {
+        let rounds: [(&str, Round, Duration); 4] = [
+            ("jobs", storage_round, IDLE),
+            ("index-jobs", index_round, IDLE),
+            ("merge-jobs", merge_round, IDLE),
+            ("grow-jobs", grow_round, GROW_IDLE),
+        ];
+        for (name, work, idle) in rounds {
             let jobs = Arc::clone(self);
             let inner = Arc::downgrade(inner);
             let thread = std::thread::Builder::new()
                 .name(name.into())
-                .spawn(move || jobs.run(&inner, work))
+                .spawn(move || jobs.run(&inner, work, idle))
                 .map_err(|source| Error::internal(format!("the {name} thread did not start")).with_source(source))?;
             self.threads.lock().push(thread);
         }
         Ok(())
     }
 
-    fn run(&self, inner: &Weak<Inner>, work: Round) {
+    fn run(&self, inner: &Weak<Inner>, work: Round, idle: Duration) {
         let mut seen = 0;
         let mut first = true;
         loop {
             {
                 let mut board = self.board.lock();
                 if !first && board.wakes == seen && !board.stopping {
-                    self.changed.wait_for(&mut board, IDLE);
+                    self.changed.wait_for(&mut board, idle);
                 }
                 if board.stopping {
                     return;
@@ -193,4 +200,8 @@ fn index_round(inner: &Arc<Inner>) {
 
 fn merge_round(inner: &Arc<Inner>) {
     compact::round(inner);
+}
+
+fn grow_round(inner: &Arc<Inner>) {
+    grow::round(inner);
 }

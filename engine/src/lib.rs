@@ -5,10 +5,12 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+mod beside;
 mod catalog;
 mod collection;
 mod commit;
 mod db;
+mod disk;
 mod error;
 mod inner;
 mod job;

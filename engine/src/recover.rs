@@ -5,9 +5,10 @@
 
 use crate::catalog::{CollectionRecord, Loaded, SegmentIndex, SegmentRecord};
 use crate::commit::apply_write;
+use crate::disk::{self, DiskMemory};
 use crate::error::{Error, ErrorKind, Result, Subject};
 use crate::gpu::Gpu;
-use crate::inner::{CollectionState, Registry, id_from};
+use crate::inner::{Build, CollectionState, Registry, id_from};
 use crate::settings::Settings;
 use crate::shard::{SealedSegment, Shard};
 use crate::store::Store;
@@ -16,7 +17,7 @@ use crate::wal::{Lsn, Wal};
 use crate::write_record::{self, ALL_PARTITIONS, Header, Write};
 use elanus_index::{Blob, Index, IndexFactory, OpenCx, Spec};
 use elanus_segment::{Schema, Sealed, Tombstones};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -26,14 +27,16 @@ pub(crate) struct Replayed {
     pub(crate) last_lsn: Lsn,
 }
 
+/// What segments and their indexes are opened with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opening<'a> {
+    pub(crate) store: &'a dyn Store,
+    pub(crate) gpu: &'a Gpu,
+    pub(crate) disk: &'a Arc<DiskMemory>,
+}
+
 /// Opens every segment and builds the registry; removes objects that no record names.
-pub(crate) fn registry(
-    loaded: Loaded,
-    settings: &Settings,
-    store: &dyn Store,
-    oracle: &Oracle,
-    gpu: &Gpu,
-) -> Result<Registry> {
+pub(crate) fn registry(loaded: Loaded, settings: &Settings, opening: Opening<'_>, oracle: &Oracle) -> Result<Registry> {
     let known: HashSet<String> = loaded.segments.iter().flat_map(objects_of).map(str::to_owned).collect();
     let mut segments: BTreeMap<i64, Vec<SegmentRecord>> = BTreeMap::new();
     for record in loaded.segments {
@@ -43,7 +46,7 @@ pub(crate) fn registry(
     registry.databases.extend(loaded.databases.into_iter().map(|record| (record.id, record)));
     for record in loaded.collections {
         let own = segments.remove(&record.id).unwrap_or_default();
-        let state = open_collection(record, own, settings, store, oracle, gpu)?;
+        let state = open_collection(record, own, settings, opening, oracle)?;
         let record = state.record();
         registry.names.insert((record.database_id, record.name.clone()), state.id);
         registry.collections.insert(state.id, state);
@@ -52,7 +55,7 @@ pub(crate) fn registry(
         registry.aliases.insert((alias.database_id, alias.name), alias.collection_id);
     }
     // After every named object was opened: a missing one must not cost those that it was made from.
-    remove_orphans(&known, store)?;
+    remove_orphans(&known, opening.store)?;
     Ok(registry)
 }
 
@@ -60,18 +63,18 @@ fn open_collection(
     record: CollectionRecord,
     segments: Vec<SegmentRecord>,
     settings: &Settings,
-    store: &dyn Store,
+    opening: Opening<'_>,
     oracle: &Oracle,
-    gpu: &Gpu,
 ) -> Result<Arc<CollectionState>> {
     record.schema.validate().map_err(|source| {
         let text = format!("the catalog's schema of collection {} is invalid", record.name);
         Error::new(ErrorKind::Corrupt, Subject::Schema, text).with_source(source)
     })?;
     let shard = Arc::new(Shard::new(Arc::new(record.schema.clone()), settings.seal_policy()));
+    let mut unopened = HashMap::new();
     let mut by_partition: BTreeMap<i64, Vec<Arc<SealedSegment>>> = BTreeMap::new();
     for segment in segments {
-        let opened = open_segment(&record, segment, store, gpu)?;
+        let opened = open_segment(&record, segment, opening, &mut unopened)?;
         by_partition.entry(opened.partition_id).or_default().push(opened);
     }
     for partition in &record.partitions {
@@ -79,15 +82,18 @@ fn open_collection(
         shard.add_partition(partition.id, id_from(oracle), sealed);
         shard.note_purged(partition.purged_ts);
     }
-    Ok(CollectionState::new(record, shard))
+    let state = CollectionState::new(record, shard);
+    state.builds.lock().extend(unopened);
+    Ok(state)
 }
 
 fn open_segment(
     collection: &CollectionRecord,
     record: SegmentRecord,
-    store: &dyn Store,
-    gpu: &Gpu,
+    opening: Opening<'_>,
+    unopened: &mut HashMap<(i64, i64), Build>,
 ) -> Result<Arc<SealedSegment>> {
+    let store = opening.store;
     let data = open_sealed(store, &record.data, &collection.schema)?;
     if let Some(object) = &record.tombstones {
         let tombstones = Tombstones::decode(open_object(store, object)?.as_slice(), data.rows())
@@ -102,7 +108,16 @@ fn open_segment(
             return Err(Error::new(ErrorKind::Corrupt, Subject::Index, text));
         };
         let spec = crate::index_spec(factory, &collection.schema.fields[position], definition)?;
-        let index = open_index(store, built, factory, &spec, gpu)?;
+        let index = match open_index(opening, built, factory, &spec) {
+            // There is less memory than there was: searches compare all rows, and whoever asks is told why.
+            Err(error) if error.kind() == ErrorKind::Exhausted => {
+                tracing::error!(index = definition.name, %error, "an index was not opened");
+                let failure = Some(error.to_string());
+                unopened.insert((record.id, definition.id), Build { failure, ..Build::default() });
+                continue;
+            }
+            other => other?,
+        };
         data.attach_index(position, Arc::from(index)).map_err(|source| corrupt(&built.object, source))?;
     }
     Ok(SealedSegment::new(data, record))
@@ -118,14 +133,18 @@ pub(crate) fn open_sealed(store: &dyn Store, object: &str, schema: &Schema) -> R
     Ok(sealed)
 }
 
-/// Opens a built index after its length and checksum were compared with the catalog's.
+/// Opens a built index: one that answers from its object is read from there, any other is mapped after its length and
+/// checksum were compared with the catalog's.
 pub(crate) fn open_index(
-    store: &dyn Store,
+    opening: Opening<'_>,
     built: &SegmentIndex,
     factory: &'static dyn IndexFactory,
     spec: &Spec,
-    gpu: &Gpu,
 ) -> Result<Box<dyn Index>> {
+    let Opening { store, gpu, disk } = opening;
+    if let Some(factory) = factory.on_file() {
+        return disk::open(disk, store, built, factory, spec);
+    }
     let blob = open_object(store, &built.object)?;
     let checksum = crc32c::crc32c(blob.as_slice());
     if blob.len() as u64 != built.size_bytes || checksum != built.checksum {

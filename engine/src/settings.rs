@@ -7,13 +7,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Bytes at which growing data of a partition are sealed.
+    /// Bytes at which growing data of a partition are sealed, the indexes in memory beside them included.
     pub seal_bytes: u64,
     /// Rows at which growing data of a partition are sealed.
     pub seal_rows: u64,
     /// Growing rows from which on an index is worth its while: they are sealed when one is defined, and when writes
     /// pause.
     pub index_rows_min: usize,
+    /// Rows from which on a growing segment that is searched gets an index in memory; its graph begins at four times as
+    /// many. 0: never, growing rows are compared one by one.
+    pub growing_index_rows: usize,
+    /// MiB of memory that all DISKANN and AISAQ indexes together may keep; what does not fit is read when it is needed.
+    /// At least 1. An index that needs more than is left is not opened: its rows are compared one by one, and its state
+    /// says so.
+    pub disk_index_memory_mib: u64,
     /// How long writes pause before growing rows are sealed for their index, in milliseconds.
     pub idle_seal_ms: u64,
     /// Bytes of log after which tombstones are saved so that the log can be cut.
@@ -70,6 +77,8 @@ impl Default for Settings {
             seal_bytes: 512 << 20,
             seal_rows: 1 << 22,
             index_rows_min: 4_096,
+            growing_index_rows: 5_000,
+            disk_index_memory_mib: 4_096,
             idle_seal_ms: 3_000,
             checkpoint_wal_bytes: 256 << 20,
             wal_file_bytes: 64 << 20,

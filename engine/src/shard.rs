@@ -1,5 +1,6 @@
 //! The segments of one collection: where writes are applied in log order and what readers pin.
 
+use crate::beside::Beside;
 use crate::error::{Error, Result, Subject};
 use crate::wal::Lsn;
 use elanus_segment::{Batch, Growing, Keys, Merged, Schema, Sealed, View};
@@ -18,6 +19,8 @@ pub(crate) struct GrowingSegment {
     pub(crate) id: i64,
     pub(crate) partition_id: i64,
     pub(crate) data: Growing,
+    /// Indexes over the rows, as far as they are searched.
+    pub(crate) beside: Arc<Beside>,
     /// First log record with a row of this segment; the log is kept from there. `Lsn::MAX`: no row yet.
     first_lsn: AtomicU64,
 }
@@ -33,6 +36,8 @@ pub(crate) struct SealedSegment {
     /// Whether tombstones were added that no object holds.
     pub(crate) dirty: AtomicBool,
     pub(crate) record: Mutex<SegmentRecord>,
+    /// The indexes of the growing segment that this one was made from, until it has its own.
+    beside: RwLock<Option<Arc<Beside>>>,
 }
 
 #[derive(Debug)]
@@ -66,6 +71,8 @@ pub(crate) type Dirty = (Arc<SealedSegment>, View);
 #[derive(Debug, Clone)]
 pub(crate) struct Pinned {
     pub(crate) view: View,
+    /// Where a search finds an index in memory.
+    pub(crate) beside: Option<Arc<Beside>>,
 }
 
 /// Size of growing data at which it is sealed.
@@ -92,7 +99,17 @@ pub(crate) struct Shard {
 
 impl GrowingSegment {
     fn new(id: i64, partition_id: i64, schema: &Arc<Schema>) -> Arc<Self> {
-        Arc::new(Self { id, partition_id, data: Growing::new(Arc::clone(schema)), first_lsn: AtomicU64::new(Lsn::MAX) })
+        let (data, beside) = (Growing::new(Arc::clone(schema)), Beside::new(schema.fields.len()));
+        Arc::new(Self { id, partition_id, data, beside, first_lsn: AtomicU64::new(Lsn::MAX) })
+    }
+
+    fn pin(&self) -> Pinned {
+        Pinned { view: self.data.view(), beside: Some(Arc::clone(&self.beside)) }
+    }
+
+    /// Bytes of rows and indexes, about.
+    fn size_bytes(&self) -> u64 {
+        self.data.size_bytes() as u64 + self.beside.footprint_bytes()
     }
 
     fn append(&self, batch: Batch, ts: u64, lsn: Lsn) {
@@ -112,7 +129,23 @@ impl SealedSegment {
             deletes_ts: record.deletes_ts,
             dirty: AtomicBool::new(false),
             record: Mutex::new(record),
+            beside: RwLock::default(),
         })
+    }
+
+    /// Drops the index in memory of a field, or of all if `None`.
+    pub(crate) fn drop_beside(&self, position: Option<usize>) {
+        let mut beside = self.beside.write();
+        if let Some(indexes) = &*beside {
+            indexes.drop_index(position);
+        }
+        if beside.as_ref().is_some_and(|indexes| !indexes.has_any()) {
+            *beside = None;
+        }
+    }
+
+    fn pin(&self) -> Pinned {
+        Pinned { view: self.data.view(), beside: self.beside.read().clone() }
     }
 }
 
@@ -137,6 +170,7 @@ impl Shard {
 
     /// Forgets a partition; pinned readers keep what they have.
     pub(crate) fn remove_partition(&self, id: i64) -> Vec<Arc<SealedSegment>> {
+        self.stop_growing(Some(id));
         let removed = self.partitions.write().remove(&id);
         self.count_sealing();
         removed.map_or_else(Vec::new, |partition| partition.sealed)
@@ -163,9 +197,7 @@ impl Shard {
             None => return Err(Error::not_found(Subject::Partition, "the partition was dropped during the write")),
         };
         growing.append(batch, ts, lsn);
-        let full =
-            growing.data.size_bytes() as u64 >= self.policy.bytes || growing.data.len() as u64 >= self.policy.rows;
-        Ok(full)
+        Ok(growing.size_bytes() >= self.policy.bytes || growing.data.len() as u64 >= self.policy.rows)
     }
 
     /// Deletes the rows with those keys that were inserted before `ts`; returns how many there were.
@@ -197,12 +229,21 @@ impl Shard {
             if partition.is_none_or(|wanted| wanted == id) && !slot.growing.data.is_empty() {
                 let fresh = GrowingSegment::new(next_id(), id, &self.schema);
                 let full = std::mem::replace(&mut slot.growing, fresh);
+                full.beside.cancel.cancel();
                 rotated.push(full.id);
                 slot.sealing.push(full);
             }
         }
         self.count_sealing();
         rotated
+    }
+
+    /// Ends what indexes in memory of a partition (of all, if `None`) do in the background.
+    pub(crate) fn stop_growing(&self, partition: Option<i64>) {
+        let partitions = self.partitions.read();
+        let wanted = partitions.iter().filter(|(id, _)| partition.is_none_or(|wanted| wanted == **id));
+        let growing = wanted.flat_map(|(_, partition)| partition.sealing.iter().chain([&partition.growing]));
+        growing.for_each(|one| one.beside.cancel.cancel());
     }
 
     /// The oldest segment that waits to be sealed.
@@ -236,6 +277,11 @@ impl Shard {
         }
         sealed.data.set_tombstones(Arc::clone(now.tombstones())).expect("sealing keeps the row numbers");
         partition.sealing.retain(|one| one.id != growing.id);
+        // Where saved indexes are long in coming, the memory of those that stand in for them is bounded.
+        let standing_in = partition.sealed.iter().filter(|one| one.beside.read().is_some()).count();
+        if growing.beside.has_any() && standing_in < self.policy.backlog {
+            *sealed.beside.write() = Some(Arc::clone(&growing.beside));
+        }
         partition.sealed.push(sealed);
         drop(partitions);
         self.count_sealing();
@@ -322,10 +368,10 @@ impl Shard {
             if !partitions.is_empty() && !partitions.contains(id) {
                 continue;
             }
-            pinned.extend(partition.sealed.iter().map(|one| Pinned { view: one.data.view() }));
+            pinned.extend(partition.sealed.iter().map(|one| one.pin()));
             if !ignore_growing {
                 let growing = partition.sealing.iter().chain([&partition.growing]).filter(|one| !one.data.is_empty());
-                pinned.extend(growing.map(|one| Pinned { view: one.data.view() }));
+                pinned.extend(growing.map(|one| one.pin()));
             }
         }
         pinned

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use elanus_index::Blob;
+use elanus_index::read_at::{InMemory, ReadAt};
 use elanus_segment::dir::Dir;
 
 use crate::error::ErrorKind;
@@ -39,6 +40,14 @@ pub trait Store: Send + Sync + Debug {
     /// # Errors
     /// [`StoreError::NotFound`] if there is none.
     fn open(&self, name: &str) -> Result<Blob, StoreError>;
+
+    /// Reads an object without having all of it in memory, or mapped.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    fn reader(&self, name: &str) -> Result<Arc<dyn ReadAt>, StoreError> {
+        Ok(Arc::new(InMemory::new(self.open(name)?)))
+    }
 
     /// The names that begin with `prefix`, in the order of their bytes, with the lengths of the objects.
     ///

@@ -16,6 +16,8 @@ const CONCURRENCY: u32 = 256;
 const QUEUE: u32 = 256;
 /// Default of `request_memory`.
 const REQUEST_MEMORY_MIB: u32 = 2048;
+/// Default of `disk_index_memory`.
+const DISK_INDEX_MEMORY_MIB: u32 = 4096;
 /// Places of requests beyond those that run or wait: they are read to be refused.
 const REFUSED_PLACES: usize = 64;
 
@@ -107,6 +109,16 @@ pub struct ServeArgs {
     )]
     pub request_memory: u32,
 
+    /// MiB of memory that all DISKANN and AISAQ indexes together may keep; the rest of them stays on disk. An index that
+    /// needs more than is left is not opened, and its rows are compared one by one.
+    #[arg(
+        long,
+        value_name = "MIB",
+        default_value_t = DISK_INDEX_MEMORY_MIB,
+        value_parser = clap::value_parser!(u32).range(1..=16_777_216)
+    )]
+    pub disk_index_memory: u32,
+
     /// Seconds that running requests get to finish when the server is told to stop.
     #[arg(
         long,
@@ -134,6 +146,7 @@ impl ServeArgs {
             concurrency: CONCURRENCY,
             queue: QUEUE,
             request_memory: REQUEST_MEMORY_MIB,
+            disk_index_memory: DISK_INDEX_MEMORY_MIB,
             stop_timeout: 30,
             gpu: GpuArgs::default(),
             log: "warn".to_owned(),
@@ -143,6 +156,11 @@ impl ServeArgs {
     /// Requests that may be in memory at the same time: those that run or wait, and some that are being refused.
     pub fn places(&self) -> usize {
         self.concurrency as usize + self.queue as usize + REFUSED_PLACES
+    }
+
+    /// The engine's settings.
+    pub fn settings(&self) -> Settings {
+        Settings { disk_index_memory_mib: self.disk_index_memory.into(), ..self.gpu.settings() }
     }
 
     /// How long running requests get to finish when the server is told to stop.

@@ -44,7 +44,7 @@ impl std::error::Error for ServeError {
 /// # Errors
 /// What kept the server from starting, or made it fail.
 pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
-    let (path, settings) = (args.data.clone(), args.gpu.settings());
+    let (path, settings) = (args.data.clone(), args.settings());
     run_open(args, move || elanus::Db::builder().path(&path).settings(settings).open())
 }
 

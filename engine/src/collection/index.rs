@@ -146,7 +146,11 @@ impl Collection {
             objects.extend(gone.into_iter().map(|built| built.object));
             if let Some(position) = position {
                 segment.data.detach_index(position);
+                segment.drop_beside(Some(position));
             }
+        }
+        for (growing, _) in self.state.shard.growing() {
+            growing.beside.drop_index(position);
         }
         for object in objects {
             if let Err(error) = inner.store.delete(&object) {
@@ -171,11 +175,14 @@ impl Collection {
         let total: u64 = self.state.shard.pin(&[], false).iter().map(|one| one.view.count_visible(ts) as u64).sum();
         for segment in self.state.shard.sealed() {
             let saved = segment.record.lock();
-            if definition.metric.is_empty() || saved.indexes.iter().any(|one| one.index_id == definition.id) {
+            let build = builds.get(&(segment.id, definition.id));
+            // One that is saved but could not be opened is among the builds.
+            let is_saved = saved.indexes.iter().any(|one| one.index_id == definition.id);
+            if definition.metric.is_empty() || (is_saved && build.is_none()) {
                 continue;
             }
             waiting = true;
-            let done = builds.get(&(segment.id, definition.id)).map_or(0, |build| {
+            let done = build.map_or(0, |build| {
                 if let Some(text) = &build.failure {
                     failure.clone_from(text);
                 }

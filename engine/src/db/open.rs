@@ -3,13 +3,14 @@
 use super::Db;
 use crate::catalog::{Catalog, Change, DEFAULT_DATABASE, DatabaseRecord, Loaded};
 use crate::commit::{Committer, Parts, Progress};
+use crate::disk::DiskMemory;
 use crate::env::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result, Subject};
 use crate::gpu::{Backend, Gpu};
 use crate::inner::{DirLock, Inner};
 use crate::job::Jobs;
 use crate::meta::{Meta, RedbMeta};
-use crate::recover;
+use crate::recover::{self, Opening};
 use crate::settings::{Settings, thread_count};
 use crate::store::{LocalStore, Store};
 use crate::ts::Oracle;
@@ -81,6 +82,7 @@ impl DbBuilder {
         let lock = dir.lock("lock").map_err(|source| lock_error(&place, source))?;
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let gpu = Gpu::new(&self.settings, &clock, self.backend)?;
+        let disk = DiskMemory::new(self.settings.disk_index_memory_mib)?;
         let meta: Arc<dyn Meta> = Arc::new(RedbMeta::open(Arc::clone(&dir)).map_err(|source| {
             Error::new(source.kind(), Subject::Engine, "the catalog cannot be opened").with_source(source)
         })?);
@@ -92,7 +94,7 @@ impl DbBuilder {
         let wal = FileWal::open(dir, wal_settings).map_err(crate::commit::log_error)?;
         wal.check_reaches(catalog.log_end()?).map_err(crate::commit::log_error)?;
         let (wal, lock) = (Arc::new(wal), DirLock(lock));
-        open(Components { settings: self.settings, clock, catalog, store, wal, gpu, lock })
+        open(Components { settings: self.settings, clock, catalog, store, wal, gpu, disk, lock })
     }
 }
 
@@ -103,11 +105,12 @@ struct Components {
     store: Arc<dyn Store>,
     wal: Arc<dyn Wal>,
     gpu: Gpu,
+    disk: Arc<DiskMemory>,
     lock: DirLock,
 }
 
 fn open(parts: Components) -> Result<Db> {
-    let Components { settings, clock, catalog, store, wal, gpu, lock } = parts;
+    let Components { settings, clock, catalog, store, wal, gpu, disk, lock } = parts;
     let mut loaded = catalog.load()?;
     let oracle = Arc::new(Oracle::new(Arc::clone(&clock), greatest_ts(&loaded)));
     if loaded.databases.is_empty() {
@@ -121,7 +124,8 @@ fn open(parts: Components) -> Result<Db> {
         catalog.commit(Change::default().put_database(&record))?;
         loaded.databases.push(record);
     }
-    let registry = recover::registry(loaded, &settings, store.as_ref(), &oracle, &gpu)?;
+    let opening = Opening { store: store.as_ref(), gpu: &gpu, disk: &disk };
+    let registry = recover::registry(loaded, &settings, opening, &oracle)?;
     let replayed = recover::replay(&registry, wal.as_ref(), &oracle)?;
     let progress = Arc::new(Progress {
         applied_ts: AtomicU64::new(oracle.next()),
@@ -133,6 +137,7 @@ fn open(parts: Components) -> Result<Db> {
         searchers: pool("search", settings.search_threads)?,
         builders: pool("build", settings.build_threads)?,
         gpu,
+        disk,
         settings,
         oracle,
         progress,

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result, Subject};
 use crate::inner::{Build, CollectionState, Inner};
 use crate::recover::open_index;
 use crate::shard::SealedSegment;
-use elanus_index::{BuildCx, Index};
+use elanus_index::{BuildCx, Index, WriteError};
 use elanus_segment::{Block, Sealed};
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -101,25 +101,41 @@ pub(crate) fn build_one(
     let seed = u64::from_le_bytes(segment_id.to_le_bytes());
     let device = inner.gpu.device.as_ref();
     let cx = BuildCx { pool: Some(&inner.builders), seed, cancel: &build.cancel, progress: &progress, device };
-    let built = factory.build(&spec, rows, column.validity, &cx).map_err(|source| {
+    let not_built = |source| {
         let kind = if build.cancel.is_cancelled() { ErrorKind::Cancelled } else { ErrorKind::Internal };
         Error::new(kind, Subject::Index, format!("index {} was not built", definition.name)).with_source(source)
-    })?;
+    };
+    // One for a file is written as it is built; it need not fit into memory.
+    let built = match factory.on_file() {
+        Some(_) => None,
+        None => Some(factory.build(&spec, rows, column.validity, &cx).map_err(not_built)?),
+    };
     // A name of its own for each try: nothing that the catalog may name is ever written over or removed.
     let object = object_name(state.id, segment_id, &format!("index-{}-{}", definition.id, inner.next_id()));
-    let mut checksum = 0;
-    let size_bytes = inner
-        .store
-        .put(&object, &mut |out| {
-            let mut summed = Summed { out, checksum: 0 };
-            built.save(&mut summed)?;
-            checksum = summed.checksum;
-            Ok(())
-        })
-        .map_err(crate::store_error(&format!("index {} cannot be saved", definition.name)))?;
+    let (mut checksum, mut failure) = (0, None);
+    let put = inner.store.put(&object, &mut |out| {
+        let mut summed = Summed { out, checksum: 0 };
+        match (&built, factory.on_file()) {
+            (Some(built), _) => built.save(&mut summed)?,
+            (None, Some(file)) => match file.write(&spec, rows, column.validity, &cx, &mut summed) {
+                Ok(()) => {}
+                Err(WriteError::Io(error)) => return Err(error),
+                Err(WriteError::Build(error)) => {
+                    failure = Some(error);
+                    return Err(io::Error::other("the index was not built"));
+                }
+            },
+            (None, None) => {}
+        }
+        checksum = summed.checksum;
+        Ok(())
+    });
+    if let Some(source) = failure {
+        return Err(not_built(source));
+    }
+    let size_bytes = put.map_err(crate::store_error(&format!("index {} cannot be saved", definition.name)))?;
     let entry = SegmentIndex { index_id: definition.id, object, size_bytes, checksum };
-    let index = open_index(inner.store.as_ref(), &entry, factory, &spec, &inner.gpu)
-        .inspect_err(|_| discard(inner, &entry.object))?;
+    let index = open_index(inner.opening(), &entry, factory, &spec).inspect_err(|_| discard(inner, &entry.object))?;
     Ok(Built { position, index: Arc::from(index), entry })
 }
 
@@ -158,5 +174,7 @@ fn publish(inner: &Inner, state: &CollectionState, work: &Work, built: Built) ->
     work.segment
         .data
         .attach_index(built.position, built.index)
-        .map_err(|source| Error::internal("the index does not fit its segment").with_source(source))
+        .map_err(|source| Error::internal("the index does not fit its segment").with_source(source))?;
+    work.segment.drop_beside(Some(built.position));
+    Ok(())
 }

@@ -38,6 +38,7 @@ pub(crate) fn run(inner: &Inner, state: &CollectionState, growing: &GrowingSegme
         Ok((data, record))
     })();
     let (data, record) = written.inspect_err(|_| discard(inner, &object))?;
+    growing.beside.settle(&data.view());
     let _changing = state.changing.lock();
     if !state.shard.is_sealing(growing) {
         inner.jobs.discard(std::iter::once(record));

@@ -1,5 +1,6 @@
 //! Vector search over the segments of a collection.
 
+mod covered;
 mod plan;
 mod run;
 

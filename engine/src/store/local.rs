@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use elanus_index::Blob;
+use elanus_index::read_at::ReadAt;
 use elanus_segment::dir::{Dir, DirFile};
 use parking_lot::Mutex;
 
@@ -183,6 +184,13 @@ impl Store for LocalStore {
         match self.dir.map(&path_of(name)?) {
             Err(error) if error.kind() == ErrorKind::NotFound => Err(StoreError::NotFound { name: name.to_owned() }),
             other => other.map_err(io_error("map", name)),
+        }
+    }
+
+    fn reader(&self, name: &str) -> Result<Arc<dyn ReadAt>, StoreError> {
+        match self.dir.reader(&path_of(name)?) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(StoreError::NotFound { name: name.to_owned() }),
+            other => other.map_err(io_error("open", name)),
         }
     }
 

@@ -40,4 +40,7 @@ fn limits_are_checked() {
     let settings = serve(&["--gpu", "wgpu:1", "--gpu-memory", "512"]).unwrap().gpu.settings();
     assert_eq!((settings.gpu.as_str(), settings.gpu_memory_mib), ("wgpu:1", 512));
     assert_eq!(serve(&["--queue", "0"]).unwrap().queue, 0);
+    assert!(serve(&["--disk-index-memory", "0"]).is_err());
+    assert_eq!(serve(&["--disk-index-memory", "64"]).unwrap().settings().disk_index_memory_mib, 64);
+    assert_eq!(serve(&[]).unwrap().settings(), elanus::Settings::default());
 }

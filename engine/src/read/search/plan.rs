@@ -96,6 +96,11 @@ impl Plan {
             .map_err(|source| Error::invalid(Subject::IndexParameter, "invalid search parameter").with_source(source))
     }
 
+    /// Whether the index type compares every row.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.factory.is_exact()
+    }
+
     /// Queries x hits of a search.
     pub(crate) fn hit_count(&self, request: &SearchRequest) -> usize {
         let queries = match &request.queries {

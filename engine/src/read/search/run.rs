@@ -1,15 +1,19 @@
 //! Running a search: each query over each segment, by its index or by a scan, and the hits merged.
 
+use super::covered::Covered;
 use super::plan::{BoundQueries, Plan};
 use super::{Hit, invalid};
+use crate::beside::Companion;
+use crate::disk;
 use crate::error::{Error, Result, Subject};
 use crate::inner::Inner;
 use crate::read::fetch::RowAt;
 use crate::read::select;
 use crate::read::snapshot::Snapshot;
 use crate::shard::Pinned;
+use crate::ts;
 use elanus_index::{Cancel, Index, KeyRange, ParamSet, Scratch, Search, SearchError, flat};
-use elanus_kernels::{AnyRows, Bitmap, Neighbor, TopK};
+use elanus_kernels::{AnyRows, Bitmap, BitmapView, Neighbor, TopK};
 use elanus_segment::View;
 use rayon::ThreadPool;
 use rayon::prelude::*;
@@ -28,17 +32,19 @@ const INDEXED_ROWS: usize = 4_096;
 const FILTERED_PART: usize = 8;
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
+    pub(super) static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
 }
 
 /// What every part of one search shares.
 #[derive(Clone, Copy)]
-struct Job<'a> {
-    plan: &'a Plan,
-    params: &'a ParamSet,
-    k: usize,
-    range: KeyRange,
-    cancel: &'a Cancel,
+pub(super) struct Job<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) params: &'a ParamSet,
+    pub(super) k: usize,
+    pub(super) range: KeyRange,
+    /// When is read.
+    pub(super) ts: u64,
+    pub(super) cancel: &'a Cancel,
 }
 
 /// A segment with the rows that may be returned.
@@ -47,6 +53,8 @@ struct Target<'a> {
     view: &'a View,
     keep: Option<Bitmap>,
     index: Option<&'a Arc<dyn Index>>,
+    /// What an index in memory has of it, where it has no saved one.
+    covered: Option<Covered>,
 }
 
 impl Job<'_> {
@@ -77,9 +85,11 @@ pub(super) fn all(
     cancel: &Cancel,
 ) -> Result<Vec<Vec<Hit>>> {
     let rows = queries.rows()?;
-    let job = Job { plan, params, k, range: plan.range, cancel };
-    let threads = (work(plan, rows.len(), snapshot) >= SPREAD_ROWS).then_some(&inner.searchers);
-    let targets = on(threads, || targets(plan, snapshot, threads.is_some()))?;
+    let job = Job { plan, params, k, range: plan.range, ts: snapshot.ts, cancel };
+    let asked_ms = (inner.settings.growing_index_rows > 0).then(|| ts::to_ms(inner.oracle.now()));
+    let beside = |pinned: &Pinned| companion(plan, pinned, asked_ms);
+    let threads = (work(plan, rows.len(), snapshot, &beside) >= SPREAD_ROWS).then_some(&inner.searchers);
+    let targets = on(threads, || targets(plan, snapshot, &beside, threads.is_some()))?;
     // Before any thread of the pool works: this one waits for the device, and they shall not.
     let (found, left) = by_device(&job, rows, &targets)?;
     let mut lists = on(threads, || spread(&job, rows, &left, threads))?;
@@ -100,13 +110,33 @@ fn on<R: Send>(threads: Option<&ThreadPool>, run: impl FnOnce() -> R + Send) -> 
     }
 }
 
+/// Where the index in memory of a segment is had.
+type FindBeside<'a> = &'a (dyn Fn(&Pinned) -> Option<Arc<Companion>> + Sync);
+
+/// The index in memory of a segment, which is asked for by this.
+fn companion(plan: &Plan, pinned: &Pinned, now_ms: Option<u64>) -> Option<Arc<Companion>> {
+    if plan.iterator || plan.is_exact() || pinned.view.index(plan.position).is_some() {
+        return None;
+    }
+    let companion = pinned.beside.as_ref()?.ask(plan.position, now_ms?)?;
+    // One of another metric belongs to a definition that was dropped.
+    Some(companion).filter(|one| one.index().spec().metric() == plan.metric)
+}
+
 /// Rows that a search looks at, roughly.
-fn work(plan: &Plan, queries: usize, snapshot: &Snapshot) -> usize {
-    let rows = |view: &View| match view.index(plan.position) {
-        Some(index) if !plan.iterator && !index.is_exact() => view.rows().min(INDEXED_ROWS),
-        Some(_) | None => view.rows(),
+fn work(plan: &Plan, queries: usize, snapshot: &Snapshot, beside: FindBeside<'_>) -> usize {
+    let rows = |pinned: &Pinned| {
+        let view = &pinned.view;
+        match view.index(plan.position) {
+            Some(index) if !plan.iterator && !index.is_exact() => view.rows().min(INDEXED_ROWS),
+            Some(_) => view.rows(),
+            None => {
+                let covered = beside(pinned).map_or(0, |companion| companion.index().len());
+                view.rows().saturating_sub(covered) + covered.min(INDEXED_ROWS)
+            }
+        }
     };
-    let searched: usize = snapshot.segments.iter().map(|pinned| rows(&pinned.view)).sum();
+    let searched: usize = snapshot.segments.iter().map(rows).sum();
     let filtered: usize = snapshot.segments.iter().map(|pinned| pinned.view.rows() / FILTERED_PART).sum();
     searched.saturating_mul(queries) + if plan.filter.is_all() { 0 } else { filtered }
 }
@@ -165,7 +195,7 @@ fn each<T: Sync, R: Send>(items: &[T], parallel: bool, map: impl Fn(&T) -> Resul
     if parallel { items.par_iter().map(map).collect() } else { items.iter().map(map).collect() }
 }
 
-fn targets<'a>(plan: &Plan, snapshot: &'a Snapshot, parallel: bool) -> Result<Vec<Target<'a>>> {
+fn targets<'a>(plan: &Plan, snapshot: &'a Snapshot, beside: FindBeside<'_>, parallel: bool) -> Result<Vec<Target<'a>>> {
     let prepare = |&(number, pinned): &(usize, &'a Pinned)| {
         let view = &pinned.view;
         let mut keep = select::rows(view, &plan.filter, snapshot.ts)?;
@@ -179,7 +209,8 @@ fn targets<'a>(plan: &Plan, snapshot: &'a Snapshot, parallel: bool) -> Result<Ve
             return Ok(None);
         }
         let number = u32::try_from(number).map_err(|_| Error::internal("more segments than can be numbered"))?;
-        Ok(Some(Target { number, view, keep, index }))
+        let covered = beside(pinned).and_then(|one| Covered::new(one, view, keep.as_ref(), snapshot.ts));
+        Ok(Some(Target { number, view, keep, index, covered }))
     };
     let numbered: Vec<(usize, &'a Pinned)> = snapshot.segments.iter().enumerate().collect();
     Ok(each(&numbered, parallel, prepare)?.into_iter().flatten().collect())
@@ -224,7 +255,7 @@ fn settle(job: &Job<'_>, list: &mut Vec<Hit>) {
     list.truncate(job.k);
 }
 
-fn holders(job: &Job<'_>, queries: AnyRows<'_>) -> Vec<TopK> {
+pub(super) fn holders(job: &Job<'_>, queries: AnyRows<'_>) -> Vec<TopK> {
     (0..queries.len()).map(|_| TopK::new(job.k)).collect()
 }
 
@@ -237,17 +268,34 @@ fn target_hits(job: &Job<'_>, target: &Target<'_>, queries: AnyRows<'_>) -> Resu
     let search = job.search(target);
     if let Some((index, rows)) = target.indexed(job.plan)? {
         return SCRATCH.with_borrow_mut(|scratch| {
-            index.search_many(rows, queries, &search, scratch, &mut tops).map_err(search_error)?;
+            let searched = index.search_many(rows, queries, &search, scratch, &mut tops);
+            searched.map_err(|error| index_error(error, &**index))?;
             Ok(tops)
         });
     }
-    let Search { filter, range, cancel, .. } = search;
+    if let Some(covered) = &target.covered
+        && let Some(tops) = covered.search(job, target.view, search.filter, queries)?
+    {
+        return Ok(tops);
+    }
     for block in target.view.blocks() {
         let rows = vectors(block.column(job.plan.position).vectors())?;
-        flat::scan_many(rows, block.start(), queries, job.plan.metric, filter, range, cancel, &mut tops)
-            .map_err(search_error)?;
+        scan(job, rows, block.start(), search.filter, queries, &mut tops)?;
     }
     Ok(tops)
+}
+
+/// Compares rows one by one, of which the first has that id.
+pub(super) fn scan(
+    job: &Job<'_>,
+    rows: AnyRows<'_>,
+    first: u32,
+    keep: Option<BitmapView<'_>>,
+    queries: AnyRows<'_>,
+    tops: &mut [TopK],
+) -> Result<()> {
+    flat::scan_many(rows, first, queries, job.plan.metric, keep, job.range, job.cancel, tops).map_err(search_error)?;
+    Ok(())
 }
 
 /// Adds every hit with the key of the page's last one: the next page begins strictly beyond it.
@@ -266,11 +314,17 @@ fn close_page(job: &Job<'_>, targets: &[&Target<'_>], query: AnyRows<'_>, list: 
     Ok(())
 }
 
-fn vectors(rows: Option<AnyRows<'_>>) -> Result<AnyRows<'_>> {
+pub(super) fn vectors(rows: Option<AnyRows<'_>>) -> Result<AnyRows<'_>> {
     rows.ok_or_else(|| Error::internal("the searched field holds no vectors"))
 }
 
-fn search_error(source: SearchError) -> Error {
+fn index_error(source: SearchError, index: &dyn Index) -> Error {
+    let SearchError::Read(fault) = &source else { return search_error(source) };
+    let text = format!("the index cannot be searched: {}", index.describe());
+    Error::new(disk::kind_of(fault), Subject::Index, text).with_source(source)
+}
+
+pub(super) fn search_error(source: SearchError) -> Error {
     if source == SearchError::Cancelled {
         return Error::cancelled("the search was cancelled");
     }
