@@ -74,6 +74,10 @@ pub(super) fn floats(points: Points<'_>, crew: &Crew<'_>) -> Result<Sketch<f32>,
 /// The vectors as bytes, on one grid for all components, since distances would not be those of the vectors on several;
 /// `None` where bytes are too coarse.
 pub(super) fn bytes(points: Points<'_>, crew: &Crew<'_>) -> Result<Option<Sketch<i8>>, BuildError> {
+    // The component that was added for the inner product is so large that its grid is coarse for the others.
+    if points.space.is_level() {
+        return Ok(None);
+    }
     let plain = points.space.dim();
     let lines = plain.next_multiple_of(LINE);
     let dim = if lines - plain <= plain / 2 { lines } else { plain };
@@ -82,9 +86,7 @@ pub(super) fn bytes(points: Points<'_>, crew: &Crew<'_>) -> Result<Option<Sketch
     values.truncate(start + points.len() * dim);
     let mut sketch = Sketch { values, start, dim, kernel: Kernel::new(Metric::L2)? };
     let (mean, mut sizes) = sizes(points);
-    // Where a component was added, those that it would be cut of are the longest vectors, which are asked for most.
-    let held = if points.space.is_level() { &HELD[1..] } else { &HELD[..] };
-    for held in held {
+    for held in HELD {
         let at = ((sizes.len() as f64 * held) as usize).min(sizes.len() - 1);
         let (_, range, _) = sizes.select_nth_unstable_by(at, f32::total_cmp);
         let scale = TOP / *range;

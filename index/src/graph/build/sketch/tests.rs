@@ -22,7 +22,7 @@ fn normal(count: usize, seed: u64) -> Vec<f32> {
 
 #[test]
 fn keys_of_bytes_are_nearly_those_of_the_vectors() {
-    for (dim, metric) in [(5, Metric::L2), (48, Metric::Cosine), (64, Metric::L2), (100, Metric::Ip)] {
+    for (dim, metric) in [(5, Metric::L2), (48, Metric::Cosine), (64, Metric::L2), (100, Metric::L2)] {
         let values = normal(300 * dim, dim as u64);
         with(&values, dim, metric, |points, crew| {
             let (bytes, floats) = (bytes(points, crew).unwrap().unwrap(), floats(points, crew).unwrap());
@@ -43,6 +43,11 @@ fn keys_of_bytes_are_nearly_those_of_the_vectors() {
             assert!(offs[280] < 0.05, "{metric:?} {dim}: {offs:?}");
         });
     }
+}
+
+#[test]
+fn vectors_with_a_component_for_inner_products_stay_as_they_are() {
+    with(&normal(300 * 16, 3), 16, Metric::Ip, |points, crew| assert!(bytes(points, crew).unwrap().is_none()));
 }
 
 #[test]
