@@ -20,6 +20,7 @@ use crate::ts;
 use backoff::Backoff;
 use parking_lot::{Condvar, Mutex};
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub(crate) struct Jobs {
     threads: Mutex<Vec<JoinHandle<()>>>,
     sealing: Backoff,
     merging: Backoff,
+    /// Indexes of merged segments that were made from those of the segments.
+    pub(crate) indexes_merged: AtomicU64,
 }
 
 type Round = fn(&Arc<Inner>);

@@ -1,5 +1,6 @@
 //! AUTOINDEX: chooses the index type and its parameters from the data.
 
+use std::any::Any;
 use std::io::{self, Write};
 
 use elanus_kernels::{AnyRows, BitmapView, ElementType, Metric, TopK, Vector};
@@ -11,8 +12,8 @@ use crate::hnsw::recipe::{Ground, Recipe};
 use crate::hnsw::{self, HnswIndex};
 use crate::ivf::{self, IvfIndex, ListShape};
 use crate::{
-    Blob, BuildCx, BuildError, Index, IndexFactory, OpenCx, OpenError, Param, Scratch, Search, SearchError, Spec,
-    Stats, check, no_progress,
+    Blob, BuildCx, BuildError, Index, IndexFactory, MergePart, OpenCx, OpenError, Param, Scratch, Search, SearchError,
+    Spec, Stats, check, no_progress,
 };
 
 /// With fewer rows the exact scan is chosen: it is as fast as a walk there.
@@ -69,6 +70,22 @@ impl IndexFactory for AutoIndex {
         Ok(Box::new(Chosen { inner }))
     }
 
+    fn merge(
+        &self,
+        spec: &Spec,
+        parts: &[MergePart<'_>],
+        rows: AnyRows<'_>,
+        present: Option<BitmapView<'_>>,
+        cx: &BuildCx<'_>,
+    ) -> Result<Option<Box<dyn Index>>, BuildError> {
+        spec.check_build(self.name(), rows, present, MAX_NODE as usize)?;
+        if rows.len() < GRAPH_ROWS || takes_lists(spec, rows.len()) {
+            return Ok(None);
+        }
+        let merged = HnswIndex::merge(spec, RECIPE, parts, (rows, present), cx, Chosen::graph_in)?;
+        Ok(merged.map(|index| Box::new(Chosen { inner: Inner::Graph(index) }) as _))
+    }
+
     fn open(&self, blob: Blob, spec: &Spec, _cx: &OpenCx<'_>) -> Result<Box<dyn Index>, OpenError> {
         check::open_spec(spec, self.name())?;
         let container = Container::read(&blob)?;
@@ -103,6 +120,14 @@ enum Inner {
 }
 
 impl Chosen {
+    /// The graph, where one was chosen for such an index.
+    fn graph_in(index: &dyn Index) -> Option<&HnswIndex> {
+        match &(index as &dyn Any).downcast_ref::<Self>()?.inner {
+            Inner::Graph(index) => Some(index),
+            Inner::Flat(_) | Inner::Lists(_) => None,
+        }
+    }
+
     fn index(&self) -> &dyn Index {
         match &self.inner {
             Inner::Flat(index) => index,

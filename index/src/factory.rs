@@ -84,6 +84,25 @@ pub trait IndexFactory: Sync + Send + Debug {
         cx: &BuildCx<'_>,
     ) -> Result<Box<dyn Index>, BuildError>;
 
+    /// Builds an index over `rows` from those of parts whose rows they are, as [`IndexFactory::build`] would over the
+    /// same rows, but in less time. `None` when that cannot be done or would not pay: the caller then builds.
+    ///
+    /// Rows that no part has may be among `rows`, as long as they are few. The same spec, parts, rows and seed give the
+    /// same index on any number of threads.
+    ///
+    /// # Errors
+    /// Those of [`IndexFactory::build`].
+    fn merge(
+        &self,
+        _spec: &Spec,
+        _parts: &[MergePart<'_>],
+        _rows: AnyRows<'_>,
+        _present: Option<BitmapView<'_>>,
+        _cx: &BuildCx<'_>,
+    ) -> Result<Option<Box<dyn Index>>, BuildError> {
+        Ok(None)
+    }
+
     /// Opens what [`Index::save`] wrote, using the bytes in place.
     ///
     /// # Errors
@@ -115,6 +134,21 @@ pub trait FileFactory: Sync + Send + Debug {
     /// # Errors
     /// As [`IndexFactory::open`], and [`OpenError::Memory`] when the budget is below what the index needs.
     fn open_at(&self, reader: Arc<dyn ReadAt>, spec: &Spec, budget: u64) -> Result<Box<dyn Index>, OpenError>;
+}
+
+/// One of the indexes that are merged.
+#[derive(Clone, Copy)]
+pub struct MergePart<'a> {
+    /// The index.
+    pub index: &'a dyn Index,
+    /// Where each of its rows is among those of the merged index; `None` for a row that was dropped.
+    pub row: &'a (dyn Fn(u32) -> Option<u32> + Sync),
+}
+
+impl Debug for MergePart<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MergePart").field("index", &self.index).finish_non_exhaustive()
+    }
 }
 
 /// What an index is built from: its type, element, dimension, metric and build parameters, checked against each other.

@@ -6,10 +6,13 @@
 mod fit;
 mod format;
 mod index;
+mod merge;
 pub(crate) mod params;
 mod promise;
 pub(crate) mod recipe;
 mod search;
+
+use std::any::Any;
 
 use elanus_kernels::{AnyRows, BitmapView, ElementType, Metric};
 
@@ -20,7 +23,8 @@ pub(crate) use self::search::{Width, width};
 use crate::container::Container;
 use crate::graph::MAX_NODE;
 use crate::{
-    Blob, BuildCx, BuildError, Index, IndexFactory, OpenCx, OpenError, Param, ParamError, ParamSet, Spec, check,
+    Blob, BuildCx, BuildError, Index, IndexFactory, MergePart, OpenCx, OpenError, Param, ParamError, ParamSet, Spec,
+    check,
 };
 
 /// One of the HNSW types: they differ in what the walk compares.
@@ -101,6 +105,21 @@ impl IndexFactory for HnswType {
     ) -> Result<Box<dyn Index>, BuildError> {
         spec.check_build(self.name, rows, present, MAX_NODE as usize)?;
         Ok(Box::new(HnswIndex::build(spec, self.recipe(spec), rows, present, cx)?))
+    }
+
+    fn merge(
+        &self,
+        spec: &Spec,
+        parts: &[MergePart<'_>],
+        rows: AnyRows<'_>,
+        present: Option<BitmapView<'_>>,
+        cx: &BuildCx<'_>,
+    ) -> Result<Option<Box<dyn Index>>, BuildError> {
+        spec.check_build(self.name, rows, present, MAX_NODE as usize)?;
+        let merged = HnswIndex::merge(spec, self.recipe(spec), parts, (rows, present), cx, |index| {
+            (index as &dyn Any).downcast_ref()
+        })?;
+        Ok(merged.map(|index| Box::new(index) as _))
     }
 
     fn open(&self, blob: Blob, spec: &Spec, _cx: &OpenCx<'_>) -> Result<Box<dyn Index>, OpenError> {

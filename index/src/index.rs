@@ -1,5 +1,6 @@
 //! The trait of a built index, what a search asks of it and what it counted.
 
+use std::any::Any;
 use std::fmt::Debug;
 use std::io::{self, Write};
 
@@ -8,7 +9,7 @@ use elanus_kernels::{AnyRows, BitmapView, TopK, Vector};
 use crate::{Cancel, IndexFactory, KeyRange, ParamSet, Scratch, SearchError, Spec};
 
 /// A built index. It holds links and codes but no vectors: the rows it was built over are lent to every search.
-pub trait Index: Send + Sync + Debug {
+pub trait Index: Any + Send + Sync + Debug {
     /// The entry of [`crate::INDEXES`] that this index belongs to.
     fn factory(&self) -> &'static dyn IndexFactory;
 

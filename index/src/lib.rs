@@ -65,7 +65,7 @@ pub use cancel::Cancel;
 pub use diskann::{Aisaq, DiskIndex, Diskann, WriteError};
 pub use elanus_kernels::KeyRange;
 pub use error::{BuildError, OpenError, ParamError, SearchError, SpecError};
-pub use factory::{BuildCx, FileFactory, INDEXES, IndexFactory, OpenCx, Spec, find, no_progress};
+pub use factory::{BuildCx, FileFactory, INDEXES, IndexFactory, MergePart, OpenCx, Spec, find, no_progress};
 pub use flat::Flat;
 pub use gpu::GpuBruteForce;
 pub use growing::{GrowingIndex, GrowingLimits, SharedRows};

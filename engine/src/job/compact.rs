@@ -1,6 +1,6 @@
 //! Compaction: segments with many deleted rows, and small ones, are merged into one without the deleted rows.
 
-use super::index::build_one;
+use super::index::{Make, build_one};
 use super::seal::{discard, last_ts, object_name, save_tombstones};
 use crate::catalog::SegmentRecord;
 use crate::error::{Error, Result};
@@ -8,7 +8,8 @@ use crate::inner::{Build, CollectionState, Inner};
 use crate::recover::open_sealed;
 use crate::shard::SealedSegment;
 use crate::ts;
-use elanus_segment::{Merged, Sealed, merge};
+use elanus_index::{BuildError, Index, MergePart};
+use elanus_segment::{Merged, Sealed, View, merge};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -226,9 +227,25 @@ fn prepare(
     };
     if data.rows() > 0 {
         // Built before the segment is shown, so that no search falls back to a scan.
-        build_indexes(inner, state, &data, &mut record, saved)?;
+        build_indexes(inner, state, &data, (&seen, &merged), &mut record, saved)?;
     }
     Ok(Some(Prepared { data, record, merged, lsn: frozen.lsn, horizon }))
+}
+
+/// Makes an index of those of the merged segments where that can be done and pays, else of the rows alone.
+fn make_from(
+    inner: &Inner,
+    (views, merged): (&[View], &Merged),
+    make: Make<'_>,
+) -> std::result::Result<Box<dyn Index>, BuildError> {
+    let row = |view: usize| move |row: u32| merged.row(view, row);
+    let maps: Vec<_> = (0..views.len()).map(row).collect();
+    let indexes = views.iter().zip(&maps).filter_map(|(view, row)| Some((view.index(make.position)?, row)));
+    let parts: Vec<MergePart<'_>> = indexes.map(|(index, row)| MergePart { index: &**index, row }).collect();
+    let whole = make.spec.factory().merge(make.spec, &parts, make.rows, make.present, make.cx)?;
+    let Some(index) = whole else { return make.build() };
+    inner.jobs.indexes_merged.fetch_add(1, Ordering::Relaxed);
+    Ok(index)
 }
 
 /// Every index that the collection defines, over the rows of a merged segment.
@@ -236,6 +253,7 @@ fn build_indexes(
     inner: &Inner,
     state: &CollectionState,
     data: &Sealed,
+    sources: (&[View], &Merged),
     record: &mut SegmentRecord,
     saved: &mut Vec<String>,
 ) -> Result<()> {
@@ -245,7 +263,8 @@ fn build_indexes(
         let key = (record.id, definition.id);
         // Entered so that dropping the index, or closing, cancels it.
         state.builds.lock().insert(key, build.clone());
-        let built = build_one(inner, state, data, record.id, definition, &build);
+        let segment = (data, record.id);
+        let built = build_one(inner, state, segment, definition, &build, |make| make_from(inner, sources, make));
         state.builds.lock().remove(&key);
         let built = built?;
         saved.push(built.entry.object.clone());
@@ -285,3 +304,6 @@ fn publish(inner: &Inner, state: &CollectionState, sources: &[Arc<SealedSegment>
     inner.jobs.discard(old.into_iter().chain(empty.then_some(record)));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,8 @@ use crate::error::{Error, ErrorKind, Result, Subject};
 use crate::inner::{Build, CollectionState, Inner};
 use crate::recover::open_index;
 use crate::shard::SealedSegment;
-use elanus_index::{BuildCx, Index, WriteError};
+use elanus_index::{BuildCx, BuildError, Index, Spec, WriteError};
+use elanus_kernels::{AnyRows, BitmapView};
 use elanus_segment::{Block, Sealed};
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -64,7 +65,8 @@ pub(crate) fn run(inner: &Inner, state: &CollectionState, work: &Work) {
 }
 
 fn build(inner: &Inner, state: &CollectionState, work: &Work) -> Result<()> {
-    let built = build_one(inner, state, &work.segment.data, work.segment.id, &work.definition, &work.build)?;
+    let segment = (&work.segment.data, work.segment.id);
+    let built = build_one(inner, state, segment, &work.definition, &work.build, |make| make.build())?;
     publish(inner, state, work, built)
 }
 
@@ -75,14 +77,31 @@ pub(crate) struct Built {
     pub(crate) entry: SegmentIndex,
 }
 
-/// Builds an index over the rows of one segment, saves it and opens it from its object.
+/// What an index is made of.
+pub(crate) struct Make<'a> {
+    pub(crate) spec: &'a Spec,
+    /// Position of the field.
+    pub(crate) position: usize,
+    pub(crate) rows: AnyRows<'a>,
+    pub(crate) present: Option<BitmapView<'a>>,
+    pub(crate) cx: &'a BuildCx<'a>,
+}
+
+impl Make<'_> {
+    /// Makes it of the rows alone.
+    pub(crate) fn build(self) -> std::result::Result<Box<dyn Index>, BuildError> {
+        self.spec.factory().build(self.spec, self.rows, self.present, self.cx)
+    }
+}
+
+/// Makes an index over the rows of one segment, saves it and opens it from its object.
 pub(crate) fn build_one(
     inner: &Inner,
     state: &CollectionState,
-    data: &Sealed,
-    segment_id: i64,
+    (data, segment_id): (&Sealed, i64),
     definition: &IndexRecord,
     build: &Build,
+    make: impl FnOnce(Make<'_>) -> std::result::Result<Box<dyn Index>, BuildError>,
 ) -> Result<Built> {
     // Closing says so before it cancels what is entered among the builds; one of the two is always seen.
     if inner.jobs.is_stopping() {
@@ -108,7 +127,10 @@ pub(crate) fn build_one(
     // One for a file is written as it is built; it need not fit into memory.
     let built = match factory.on_file() {
         Some(_) => None,
-        None => Some(factory.build(&spec, rows, column.validity, &cx).map_err(not_built)?),
+        None => {
+            let make_of = Make { spec: &spec, position, rows, present: column.validity, cx: &cx };
+            Some(make(make_of).map_err(not_built)?)
+        }
     };
     // A name of its own for each try: nothing that the catalog may name is ever written over or removed.
     let object = object_name(state.id, segment_id, &format!("index-{}-{}", definition.id, inner.next_id()));

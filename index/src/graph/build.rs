@@ -9,6 +9,7 @@ mod layer;
 mod leads;
 mod leaf;
 mod lists;
+mod merge;
 mod mirror;
 mod order;
 mod partition;
@@ -22,6 +23,7 @@ use elanus_kernels::{Kernel, Metric};
 
 use self::crew::Crew;
 use self::layer::Effort;
+pub(crate) use self::merge::{Part, merge};
 pub(crate) use self::points::Points;
 pub(crate) use self::sketch::Sketch;
 use self::twins::Twins;
@@ -55,32 +57,60 @@ pub(crate) fn build(
     cx: &BuildCx<'_>,
 ) -> Result<Option<Graph>, BuildError> {
     let degree = 2 * shape.m;
-    let fits = space.len().checked_mul(degree).is_some_and(|links| links <= isize::MAX as usize / 16);
-    if !fits {
-        return Err(BuildError::TooLarge { rows: space.len(), degree });
-    }
+    check_size(space, degree)?;
     let crew = Crew::new(cx, space.len() as u64);
     let twins = Twins::find(space, nodes, &crew)?;
-    let order = insertion_order(twins.single.iter().copied(), cx.seed, shape.m);
-    let Some(&(entry, top)) = order.first() else { return Ok(None) };
     crew.enter(0.0, UPPER);
+    let Some((entry, upper)) = upper(shape, space, &twins.single, cx.seed, &crew)? else { return Ok(None) };
+    let points = Points { space, rows: &twins.single };
+    let effort = Effort::new(shape.ef_construction, degree);
+    crew.enter(UPPER, GROUND);
+    let ground = layer::links(points, effort, cx.seed, &crew)?;
+    finish(shape, points, ground, (entry, upper), (&twins, nodes), &crew).map(Some)
+}
+
+/// Whether the links of so many rows can be kept.
+fn check_size(space: &impl Space, degree: usize) -> Result<(), BuildError> {
+    let fits = space.len().checked_mul(degree).is_some_and(|links| links <= isize::MAX as usize / 16);
+    if fits { Ok(()) } else { Err(BuildError::TooLarge { rows: space.len(), degree }) }
+}
+
+/// The upper levels and the row at which searches begin; `None` without rows.
+fn upper(
+    shape: Shape,
+    space: &impl Space,
+    rows: &[u32],
+    seed: u64,
+    crew: &Crew<'_>,
+) -> Result<Option<(u32, Vec<Upper>)>, BuildError> {
+    let order = insertion_order(rows.iter().copied(), seed, shape.m);
+    let Some(&(entry, top)) = order.first() else { return Ok(None) };
     let mut upper = Vec::new();
     for level in 1..=top {
         let mut ids: Vec<u32> = order.iter().take_while(|(_, l)| *l >= level).map(|(id, _)| *id).collect();
         ids.sort_unstable();
         let points = Points { space, rows: &ids };
         let effort = Effort::new(shape.ef_construction, shape.m);
-        let links = layer::links(points, effort, cx.seed ^ u64::from(level) << 32, &crew)?;
+        let links = layer::links(points, effort, seed ^ u64::from(level) << 32, crew)?;
         upper.push(Upper { ids: Array::Owned(ids), links: Array::Owned(links) });
     }
-    let points = Points { space, rows: &twins.single };
-    let effort = Effort::new(shape.ef_construction, degree);
-    crew.enter(UPPER, GROUND);
-    let mut ground = layer::links(points, effort, cx.seed, &crew)?;
+    Ok(Some((entry, upper)))
+}
+
+/// The whole graph, of the links of its lowest level between rows that are all different, and its upper levels.
+fn finish(
+    shape: Shape,
+    points: Points<'_>,
+    mut ground: Vec<u32>,
+    (entry, upper): (u32, Vec<Upper>),
+    (twins, nodes): (&Twins, &[u32]),
+    crew: &Crew<'_>,
+) -> Result<Graph, BuildError> {
+    let (space, degree) = (points.space, 2 * shape.m);
     if space.is_level() {
-        leads::lead(points, &mut ground, degree, &crew)?;
+        leads::lead(points, &mut ground, degree, crew)?;
     }
-    let mut base = spread(ground, degree, &twins.single, space.len());
+    let mut base = spread(ground, degree, points.rows, space.len());
     for level in &upper {
         lead_far(&mut base, degree, level);
     }
@@ -88,10 +118,10 @@ pub(crate) fn build(
     crew.enter(GROUND, 1.0);
     crew.tell(0.0);
     let mut graph = Graph { m: shape.m, base: Array::Owned(base), upper, entry };
-    super::repair::reach_all(&mut graph, space, &Kernel::new(Metric::L2)?, nodes, || cx.cancel.is_cancelled());
+    super::repair::reach_all(&mut graph, space, &Kernel::new(Metric::L2)?, nodes, || crew.check().is_err());
     crew.check()?;
     crew.tell(1.0);
-    Ok(Some(graph))
+    Ok(graph)
 }
 
 /// Links between nodes as links between rows.

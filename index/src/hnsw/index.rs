@@ -50,14 +50,28 @@ impl HnswIndex {
         present: Option<BitmapView<'_>>,
         cx: &BuildCx<'_>,
     ) -> Result<Self, BuildError> {
+        let (index, usable) = Self::bare(spec, recipe, rows, present, cx)?;
+        let nodes: Vec<u32> = usable.iter_ones().map(|i| i as u32).collect();
+        let space = Shaped::new(spec.metric(), rows, nodes.iter().copied());
+        let graph = build::build(recipe.shape, &space, &nodes, cx)?;
+        index.dressed(graph, rows, &usable, cx)
+    }
+
+    /// An index without a graph yet, and the rows that are to be its nodes.
+    pub(super) fn bare(
+        spec: &Spec,
+        recipe: Recipe,
+        rows: AnyRows<'_>,
+        present: Option<BitmapView<'_>>,
+        cx: &BuildCx<'_>,
+    ) -> Result<(Self, Bitmap), BuildError> {
         if cx.cancel.is_cancelled() {
             return Err(BuildError::Cancelled);
         }
-        let total = rows.len() as u64;
-        (cx.progress)(0, total);
+        (cx.progress)(0, rows.len() as u64);
         let usable = usable(spec.metric(), rows, present)?;
         let nodes = usable.count_ones();
-        let mut index = Self {
+        let index = Self {
             spec: spec.clone(),
             recipe,
             rows: rows.len(),
@@ -70,20 +84,31 @@ impl HnswIndex {
             fit: Fit::EXACT,
             promise: None,
         };
-        index.graph = graph(recipe.shape, spec.metric(), rows, &usable, cx)?.map(Graph::for_walks);
-        let source = Source { metric: spec.metric(), rows, usable: &usable };
+        Ok((index, usable))
+    }
+
+    /// The index with its graph, and all that is measured on that.
+    pub(super) fn dressed(
+        mut self,
+        graph: Option<Graph>,
+        rows: AnyRows<'_>,
+        usable: &Bitmap,
+        cx: &BuildCx<'_>,
+    ) -> Result<Self, BuildError> {
+        self.graph = graph.map(Graph::for_walks);
+        let source = Source { metric: self.spec.metric(), rows, usable };
         // What follows is a small part of the work, and would count from zero again.
         let (told, cx) = (cx, &BuildCx { progress: &no_progress, ..*cx });
-        (index.walked, index.fit) = fit::choose(&index, recipe.ground, &source, cx)?;
-        if let Some(code) = recipe.refine.filter(|_| index.walked.is_some()) {
-            index.refine = tier::build(code, &source, cx)?;
+        (self.walked, self.fit) = fit::choose(&self, self.recipe.ground, &source, cx)?;
+        if let Some(code) = self.recipe.refine.filter(|_| self.walked.is_some()) {
+            self.refine = tier::build(code, &source, cx)?;
         }
-        if index.walked.is_some() {
-            index.norms = Array::Owned(Vec::new());
+        if self.walked.is_some() {
+            self.norms = Array::Owned(Vec::new());
         }
-        index.promise = promise::measure(&index, &source, cx)?;
-        (told.progress)(total, total);
-        Ok(index)
+        self.promise = promise::measure(&self, &source, cx)?;
+        (told.progress)(self.rows as u64, self.rows as u64);
+        Ok(self)
     }
 
     /// Which rows are in the graph; `None` when all are.
@@ -125,17 +150,6 @@ fn norms(metric: Metric, rows: AnyRows<'_>, usable: &Bitmap) -> Result<Vec<f32>,
         Ok((0..rows.len()).map(norm).collect())
     }
     with_element!(AnyRows, rows, rows => each(metric, rows, usable))
-}
-
-fn graph(
-    shape: Shape,
-    metric: Metric,
-    rows: AnyRows<'_>,
-    usable: &Bitmap,
-    cx: &BuildCx<'_>,
-) -> Result<Option<Graph>, BuildError> {
-    let nodes: Vec<u32> = usable.iter_ones().map(|i| i as u32).collect();
-    build::build(shape, &Shaped::new(metric, rows, nodes.iter().copied()), &nodes, cx)
 }
 
 impl Index for HnswIndex {

@@ -22,7 +22,7 @@ const LEAF: usize = 1000;
 /// Nodes kept to lead out of a crowd.
 const FAR: usize = 24;
 /// See [`Choice::alpha`]: a little more than one keeps more links, by which easier data are searched in fewer steps.
-const ALPHA: f32 = 1.1;
+pub(super) const ALPHA: f32 = 1.1;
 /// The share of nearest nodes that leaves must have found for a second look to be left out.
 const ENOUGH: f64 = 0.9;
 /// The share from which the leaves of further cuts are tried before a second look, and how many cuts more. Where leaves

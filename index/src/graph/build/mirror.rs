@@ -11,7 +11,7 @@ use crate::graph::links::EMPTY;
 use crate::graph::prune::{Choice, Pruner};
 
 /// Links back that are looked at, for each link that a node may have: the nearest, where a node is near to very many.
-const LOOK: usize = 6;
+pub(super) const LOOK: usize = 6;
 
 /// What one thread works with.
 #[derive(Default)]
