@@ -89,8 +89,10 @@ class Worker:
         """Builds the index, or opens one that was kept; what was measured at its build, and whether it was kept."""
         kept = None
         if order.get("keep") and self.peer.save is not None:
+            # What is tried in searches does not change what was built.
+            build = {name: value for name, value in order["build"].items() if name != "sweep"}
             version = self.peer.kept_version()
-            kept = Kept(order["keep"], order["peer"], version, [order["build"], threads], self.folder)
+            kept = Kept(order["keep"], order["peer"], version, [build, threads], self.folder)
             measured = kept.measured()
             if measured is not None:
                 self.peer.open(kept.index, rows, self.folder.metric, order["build"], threads)
