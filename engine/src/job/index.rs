@@ -124,34 +124,33 @@ pub(crate) fn build_one(
         let kind = if build.cancel.is_cancelled() { ErrorKind::Cancelled } else { ErrorKind::Internal };
         Error::new(kind, Subject::Index, format!("index {} was not built", definition.name)).with_source(source)
     };
+    type Save<'a> = Box<dyn Fn(&mut dyn Write) -> std::result::Result<(), WriteError> + 'a>;
     // One for a file is written as it is built; it need not fit into memory.
-    let built = match factory.on_file() {
-        Some(_) => None,
-        None => {
-            let make_of = Make { spec: &spec, position, rows, present: column.validity, cx: &cx };
-            Some(make(make_of).map_err(not_built)?)
-        }
+    let save: Save<'_> = if let Some(file) = factory.on_file() {
+        Box::new(|out| file.write(&spec, rows, column.validity, &cx, out))
+    } else {
+        let make_of = Make { spec: &spec, position, rows, present: column.validity, cx: &cx };
+        let built = make(make_of).map_err(not_built)?;
+        Box::new(move |out| Ok(built.save(out)?))
     };
     // A name of its own for each try: nothing that the catalog may name is ever written over or removed.
     let object = object_name(state.id, segment_id, &format!("index-{}-{}", definition.id, inner.next_id()));
     let (mut checksum, mut failure) = (0, None);
     let put = inner.store.put(&object, &mut |out| {
         let mut summed = Summed { out, checksum: 0 };
-        match (&built, factory.on_file()) {
-            (Some(built), _) => built.save(&mut summed)?,
-            (None, Some(file)) => match file.write(&spec, rows, column.validity, &cx, &mut summed) {
-                Ok(()) => {}
-                Err(WriteError::Io(error)) => return Err(error),
-                Err(WriteError::Build(error)) => {
-                    failure = Some(error);
-                    return Err(io::Error::other("the index was not built"));
-                }
-            },
-            (None, None) => {}
+        match save(&mut summed) {
+            Ok(()) => {}
+            Err(WriteError::Io(error)) => return Err(error),
+            Err(WriteError::Build(error)) => {
+                failure = Some(error);
+                return Err(io::Error::other("the index was not built"));
+            }
         }
         checksum = summed.checksum;
         Ok(())
     });
+    // What was built goes before what was saved is opened.
+    drop(save);
     if let Some(source) = failure {
         return Err(not_built(source));
     }

@@ -18,6 +18,7 @@ mod polish;
 mod sample;
 mod sketch;
 mod twins;
+mod walk;
 
 use elanus_kernels::{Kernel, Metric};
 

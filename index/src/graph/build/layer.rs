@@ -10,6 +10,7 @@ use super::partition::Cut;
 use super::points::Points;
 use super::polish::First;
 use super::sketch::Sketch;
+use super::walk::Ground;
 use super::{leaf, mirror, order, partition, polish, sample, sketch};
 use crate::BuildError;
 use crate::graph::Candidate;
@@ -147,7 +148,8 @@ fn seen<E: Number>(
     let links = join(sketch, &known, degree, Choice { fill: degree / 2, ..choice }, crew)?;
     // The walk finds the nearest again.
     known.near = Lists::new(0, 1);
-    let first = First { sketch, links: &links, known: &known, width: effort.width, choice };
+    let ground = Ground { sketch, links: &links, degree };
+    let first = First { ground, known: &known, width: effort.width, choice };
     let mut out = Lists::new(sketch.len(), degree);
     polish::polish(first, &mut out, crew)?;
     mirror::links(sketch, &out, choice, crew)

@@ -9,7 +9,6 @@
 mod insert;
 mod origin;
 mod tour;
-mod walk;
 
 use elanus_kernels::Number;
 

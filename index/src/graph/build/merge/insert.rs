@@ -5,13 +5,13 @@ use elanus_kernels::Number;
 use super::Part;
 use super::origin::Origin;
 use super::tour::Tour;
-use super::walk::{Ground, Work};
 use crate::BuildError;
 use crate::graph::Candidate;
 use crate::graph::build::crew::Crew;
 use crate::graph::build::layer::ALPHA;
 use crate::graph::build::mirror::LOOK;
 use crate::graph::build::sketch::Sketch;
+use crate::graph::build::walk::{Ground, Work};
 use crate::graph::links::{EMPTY, used};
 use crate::graph::prune::Choice;
 

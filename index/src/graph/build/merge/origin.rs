@@ -126,11 +126,11 @@ impl Origin {
     }
 
     /// Writes to `links` whom a node was linked to in its part, nearest first as a rule; in the place of a dropped node
-    /// come those nearest to it, at the end. Says whether there were any such.
-    pub(super) fn links(&self, parts: &[Part<'_>], node: u32, links: &mut Vec<u32>) -> bool {
+    /// come those nearest to it, at the end.
+    pub(super) fn links(&self, parts: &[Part<'_>], node: u32, links: &mut Vec<u32>) {
         links.clear();
         let (part, row) = self.of[node as usize];
-        let Some(nodes) = self.nodes.get(part as usize) else { return false };
+        let Some(nodes) = self.nodes.get(part as usize) else { return };
         let ground = parts[part as usize].graph.ground();
         let mut add = |other: u32| {
             let other = nodes[other as usize];
@@ -141,11 +141,8 @@ impl Origin {
         };
         let neighbours = ground.neighbours(row);
         neighbours.iter().for_each(|next| add(*next));
-        let mut has_lost = false;
         for lost in neighbours.iter().filter(|next| nodes[**next as usize] == EMPTY) {
-            has_lost = true;
             ground.neighbours(*lost).iter().take(HEIRS).for_each(|heir| add(*heir));
         }
-        has_lost
     }
 }

@@ -1,4 +1,4 @@
-//! The walk by which a node finds its nearest in the graph so far.
+//! The walk by which a node of a graph that is being built finds its nearest.
 
 use elanus_kernels::Number;
 
